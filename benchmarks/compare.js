@@ -1,7 +1,7 @@
-// Compares this working tree with another revision: is it slower or larger? Rival: the revision of option --base, built in a temporary
-// folder; both are measured in turns in the same run. Wanted: hits and sets at most 1.03 times the rival's CPU time; a miss on Redis at
-// most one command and one round trip more; a small entry at most 0.8 of the rival's heap. Usage: node compare.js [--base REV] [--only
-// TEXT]…
+// Compares this working tree with another revision: whether it is slower or larger. Rival: the revision of option --base, built in a
+// temporary folder. Both are measured in turns in the same run. Wanted: hits and sets at most 1.03 times the rival's CPU time; a miss on
+// Redis at most one command and one round trip more; a small entry at most 0.8 of the rival's heap. Usage: node compare.js [--base REV]
+// [--only TEXT]…
 import { startRedis } from './apps/redis-server.js'
 import { buildBase, thisTree } from './compare/builds.js'
 import { choose, readArguments, runCommand } from './compare/command.js'

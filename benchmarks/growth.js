@@ -1,5 +1,5 @@
 // Measures how costs grow: with entries, tags, value sizes, connections, processes, key patterns and routes. Wanted: no curve grows faster
-// than its stated order, which growth/curves.js lists. Usage: node growth.js [--only TEXT]… [--write]
+// than its order in growth/curves.js. Usage: node growth.js [--only TEXT]… [--write]
 import { readFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRedis } from './apps/redis-server.js'
@@ -17,7 +17,9 @@ const DATA = join(FOLDER, 'growth.json')
 const ROUNDS = Number(process.env.ROUNDS ?? 9)
 const WARM_UPS = 4
 
-/** Starts the processes of one point. A turn of several processes runs in all of them at once; its figure is their mean. */
+/**
+ * Starts the processes of one point. If a point has several processes, a turn runs in all of them at once, and its figure is their mean.
+ */
 async function startPoint ({ name, side: { file, row, ...own }, context, processes = () => 1 }, x, url) {
   const { rows } = await import(`./compare/rows/${file}.js`)
   const full = { ...rows[row], ...own, file, name: row }
@@ -33,7 +35,7 @@ async function startPoint ({ name, side: { file, row, ...own }, context, process
   }
 }
 
-/** Measures one curve. The points are measured in turns, so that a change of the machine's speed is not taken for growth. */
+/** Measures one curve. Its points are measured in turns, so that a change of the machine's speed does not look like growth. */
 async function measureCurve (curve, url) {
   const { xs, rounds = ROUNDS, warmUps = WARM_UPS } = curve
   const points = []

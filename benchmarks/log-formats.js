@@ -1,5 +1,6 @@
-// Measures what reading a line of each log format costs, by CPU time: for JSON against JSON.parse of the same line, for text against splitting
-// it at its blanks. Wanted: at most 2.5. A trace of a million lines must also fit into constant memory: the heap after it is printed.
+// Measures the CPU time for reading a line of each log format. Rivals: for JSON, JSON.parse of the same line; for text, splitting the line
+// at its blanks. Wanted: at most 2.5 times the rival. The heap after a trace of a million lines is also printed, since a trace must fit
+// into constant memory.
 import { cpuTime, report } from './measure.js'
 
 // The modules are imported by their path in `dist`, since the package does not export them.
@@ -42,7 +43,7 @@ function two (value) {
   return String(Math.floor(value) % 60).padStart(2, '0')
 }
 
-/** Returns lines that share no memory with one another, as those of a file. */
+/** Returns lines that share no memory with one another, like the lines of a file. */
 function linesOf (name) {
   return Array.from({ length: LINES }, (_, at) => MAKERS[name](at)).flat().map((line) => Buffer.from(line).toString('latin1'))
 }

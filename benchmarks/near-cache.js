@@ -1,5 +1,5 @@
-// Measures the bytes of a copy in the near cache, untagged and with two tags, beside those that the cache counts. Rival: an entry of
-// MemoryCache. The time of a hit is a row of table.js.
+// Measures the bytes of a copy in the near cache, without tags and with two tags, and the bytes that the cache counts for it. Rival: an
+// entry of MemoryCache. The time of a hit is a row of table.js.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -38,7 +38,7 @@ async function appWith (plugin, options) {
   return app
 }
 
-/** Reads all keys until the near cache holds a copy of each: messages about the stores, which remove copies, may still arrive. */
+/** Reads all keys until the near cache holds a copy of each, since messages about the stores may still arrive and remove copies. */
 async function hold (app, keys) {
   const near = () => app.cache.registry.status().near
   for (let tries = 0; tries < 100; tries++) {
@@ -51,7 +51,8 @@ async function hold (app, keys) {
 }
 
 const server = await startRedis()
-// The heartbeat timeout is long: a loop of awaited hits lets no heartbeat through, and after a second the copies would no longer be served.
+// The heartbeat timeout is long. A loop of awaited hits blocks heartbeats, and after the default timeout of a second the copies would not
+// be served any more.
 const options = { url: server.url, commandTimeoutMs: 5000, socketTimeoutMs: 30_000, heartbeatTimeoutMs: 30_000 }
 const writer = await appWith(cacheRedis, options)
 for (const [id, each] of KEYS.entries()) {

@@ -1,5 +1,5 @@
-// Measures what the hit-rate curve of the advisor costs: nanoseconds per noted request, and bytes. For comparison: the operation that the
-// curve slows down, a getOrSet on NullCache with metrics and without the advisor, whose loader returns at once.
+// Measures the cost of the advisor's reuse curve: nanoseconds per request, and bytes. For comparison it measures the operation that the
+// curve slows down: a getOrSet on NullCache with metrics and without the advisor, whose loader returns at once.
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '@x/cache-metrics'

@@ -19,7 +19,7 @@ const { values } = parseArgs({
 const rates = values.rates.split(',').map(Number)
 const lookEvery = Number(values['look-every'])
 const MINUTES_PER_DAY = 1440
-/** Kinds of harm that begin late in the last stage, where only the hold-out of 1 % is left to compare with. */
+/** Kinds of harm that begin late in the last stage, when only the hold-out of 1 % is in the control arm. */
 const LATE = {
   'all requests 20 % slower': { regression: 'all' },
   'all requests twice as long': { regression: 'double' },

@@ -71,7 +71,7 @@ async function get (path) {
   return page
 }
 
-/** Returns the longest time, in milliseconds, for which the event loop could run nothing else during a request for a page. */
+/** Returns the longest time, in milliseconds, for which a request for a page blocked the event loop. */
 async function hold (path) {
   let longest = 0
   let last = performance.now()
@@ -87,7 +87,7 @@ async function hold (path) {
   return longest
 }
 
-// Garbage is collected before each scrape, since the garbage of the preceding requests is no cost of the scrape.
+// Garbage is collected before each scrape, since the garbage of earlier scrapes is no cost of this scrape.
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc')
 

@@ -1,4 +1,4 @@
-// A server whose number of routes, and the size of whose stored response, a curve of `growth.js` varies. `start` returns the port.
+// A server for the curves of `growth.js`, which vary its number of routes and the size of its stored response. `start` returns the port.
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheEdge } from '@x/cache-edge'

@@ -1,5 +1,5 @@
-// Servers of the same rows as `http.js` with caches of others: `caching` is Fastify with @fastify/caching and @fastify/etag, `undici` a
-// bare node:http server that requests the app through the cache of undici. `start` returns the port.
+// Servers for the same rows as those of `http.js`, with caches of others. `caching` is Fastify with @fastify/caching and @fastify/etag.
+// `undici` is a bare node:http server that requests the app through the cache of undici. `start` returns the port.
 import { createServer } from 'node:http'
 import { start as startApp } from './http.js'
 

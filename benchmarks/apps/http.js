@@ -1,12 +1,12 @@
 // A server with one route, in one of several kinds. With the edge: `cached`, `early-server`, `early-hook`; without it: `constant`,
-// `constant304`, `plain`, and `cacheable`, a constant for a shared cache in front of the app; with bare node:http: `node`, `node304`.
-// `start` returns the port.
+// `constant304`, `plain`, and `cacheable`, which is a constant response for a shared cache in front of the app. With bare node:http:
+// `node`, `node304`. `start` returns the port.
 import { createServer } from 'node:http'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheEdge, earlyServer } from '@x/cache-edge'
 
-/** The rows of the response. */
+/** The rows that the response contains as JSON. */
 export const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`, price: id * 1.5, stock: id, tags: ['new', 'sale'], category: 'Games' }))
 const body = Buffer.from(JSON.stringify(rows))
 // A cache in front of the app adds Age and Cache-Status itself. The response is fresh for as long as the measurement lasts.
@@ -33,7 +33,10 @@ async function addConstant (app, isNotModified) {
   else app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
 }
 
-/** The fields of a stored response, or of its 304, so that the constants send the same number of bytes. */
+/**
+ * Returns the fields of a stored response, or of its 304. The constant responses have the same fields, so that they send the same number of
+ * bytes.
+ */
 async function fieldsOfHit (isNotModified) {
   const app = await appOf('cached')
   const { headers: { etag } } = await app.inject('/rows')

@@ -3,7 +3,7 @@ import { median } from '../measure.js'
 import { medianInterval } from './interval.js'
 
 const MAX_PAIRS = Number(process.env.PAIRS ?? 120)
-/** The half width of the confidence interval, as a fraction of the median, at which measuring ends. */
+/** Measuring ends when half the width of the confidence interval is at most this fraction of the median. */
 export const TOLERANCE = 0.015
 const WARM_UPS = 4
 /**

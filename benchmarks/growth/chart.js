@@ -1,4 +1,4 @@
-// Draws one curve on two logarithmic axes as SVG. Colours follow the reader's light or dark scheme.
+// Draws one curve on two logarithmic axes as SVG. The colours follow the light or dark scheme of the browser.
 import { EXPONENTS, LEAST } from './order.js'
 
 const WIDTH = 520
@@ -19,7 +19,7 @@ export function short (number) {
   return String(Number(number.toPrecision(3)))
 }
 
-/** Returns a function from a value to a place on an axis, and the marks of the axis: the powers of ten within it. */
+/** Returns a function that maps a value to a position on an axis, and the marks of the axis: the powers of ten in its range. */
 function axisOf (values, from, to) {
   const [low, high] = [Math.log10(Math.min(...values)), Math.log10(Math.max(...values))]
   // A flat curve gets an axis of one decade, so that noise does not look like growth.

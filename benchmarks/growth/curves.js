@@ -1,4 +1,5 @@
-// The curves of `growth.js`: an operation, the values of x, and the stated order. `context` makes the context of an operation from x.
+// The curves of `growth.js`, each with an operation, the values of x, and the stated order. `context` makes the context of the operation
+// from x.
 const THOUSANDS = [1000, 10_000, 100_000, 1_000_000]
 const TAGS_PER_ENTRY = [0, 1, 2, 4, 8, 16]
 const TAGS_IN_USE = [100, 1000, 10_000, 100_000, 1_000_000]

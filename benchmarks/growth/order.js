@@ -1,14 +1,17 @@
 // Judges whether a cost grows faster than its stated order, from the slope of its curve on two logarithmic axes.
 
-/** The place of a count of none, which has no logarithm. */
+/** The value at which a count of 0 is drawn, since 0 has no logarithm. */
 export const LEAST = 0.5
 
-/** The exponent of each order. A logarithm has none: over six decades it grows less than any power that the tolerance separates. */
+/**
+ * The exponent of each order. The exponent of a logarithm is 0: over six decades it grows less than any power that the tolerance
+ * distinguishes.
+ */
 export const EXPONENTS = { 'O(1)': 0, 'O(log n)': 0, 'O(n)': 1 }
 
 /**
- * The slope that a curve may have above its exponent. CPU caches alone make a constant look-up over 10³ to 10⁶ entries four times slower,
- * which is a slope of 0.2; the next order that code has, a square root, has 0.5.
+ * The amount by which the slope of a curve may exceed the exponent of its order. CPU caches alone make a constant look-up four times slower
+ * over 10³ to 10⁶ entries, which is a slope of 0.2. The next order that occurs in code, a square root, has the slope 0.5.
  */
 const TOLERANCE = 0.3
 
@@ -22,8 +25,8 @@ export function slopeOf (points) {
 }
 
 /**
- * Returns `{ slope, isWorse }`. The slope is the greater of two: over all points, and over the upper half of them, where a constant part of
- * the cost hides less of the growth.
+ * Returns `{ slope, isWorse }`. The slope is the greater one of two slopes: over all points, and over the upper half of them, where a
+ * constant part of the cost hides less growth.
  */
 export function judgeOrder (points, order) {
   const upper = points.slice(Math.min(points.length >> 1, points.length - 3))

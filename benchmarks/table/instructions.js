@@ -17,7 +17,7 @@ export async function countInstructions (pid, work, event = EVENT) {
   let output = ''
   perf.stderr.setEncoding('utf8').on('data', (text) => { output += text })
   await once(perf, 'spawn')
-  // perf does not report that it is attached.
+  // A fixed pause is needed, since perf does not report when it is attached to the process.
   await wait(300)
   await work()
   perf.kill('SIGINT')
@@ -28,8 +28,8 @@ export async function countInstructions (pid, work, event = EVENT) {
 }
 
 /**
- * Returns the ratio of instructions per call of two sides, one after the other. The processes are fresh ones, whose code is compiled by
- * some turns that are not counted.
+ * Returns the ratio of instructions per call of two sides, which run one after the other. The processes are new; their code is compiled
+ * during some first turns that are not counted.
  */
 export async function instructionRatio (starts, event = EVENT) {
   const WARM_UPS = 8

@@ -5,7 +5,8 @@ import { startSide } from '../compare/start-side.js'
 import { instructionRatio } from './instructions.js'
 
 /**
- * How a row with no wanted ratio is measured: it shows how far away a rival is, and the time of the run goes to the rows with a verdict.
+ * The settings for a row without a wanted ratio, which only shows the distance to a rival. They are less precise, so that the time of the
+ * run is used for the rows with a verdict.
  */
 const OF_RIVALS = { tolerance: 0.05, pairsPerBlock: 2 }
 
@@ -31,13 +32,13 @@ async function measurePairs (row, context) {
   const how = { warmUps, ...isJudged ? { pairsPerBlock } : { ...OF_RIVALS, pairsPerBlock: Math.min(pairsPerBlock ?? Infinity, OF_RIVALS.pairsPerBlock) } }
   const seen = await comparePairs(inOrder(sides).map(({ start }) => start), how)
   const [own, rival] = inOrder(seen.figures).map(SHOW[figure])
-  // The instructions of a proxy are those of processes that this one does not start, and a heap has no calls.
+  // Instructions are not counted for a proxy, whose processes are not started by this one, nor for a heap, which has no calls.
   const canCount = context.counts && sides.every(({ row: { calls, file } }) => calls !== undefined && file !== 'proxy')
   const instructions = canCount ? await instructionRatio(sides) : undefined
   return { this: own, rival, instructions, ratio: seen.middle, low: seen.low, high: seen.high, pairs: seen.pairs, isResolved: seen.isResolved }
 }
 
-/** Runs a side once. Rows that read two counts of one run share that run. */
+/** Runs a side once. Rows that read two counts of the same run share that run. */
 async function measureOnce ({ once, figureOf, show }, context) {
   context.seen ??= new Map()
   const key = `${once.file}: ${once.row}`

@@ -1,4 +1,4 @@
-// Another Node, from npm's package `node`, in a temporary folder.
+// Provides another version of Node, from npm's package `node`, in a temporary folder.
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
@@ -18,7 +18,7 @@ export async function provideNode (version) {
   // The folder is removed on the event `exit`, which also occurs after a signal.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   try {
-    // The script of the package, which some configurations of npm do not run, puts the binary in its place.
+    // Some configurations of npm do not run the script of the package, which puts the binary into its place, so npm is told to run it.
     await exec('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--no-save', '--foreground-scripts', '--ignore-scripts=false', `node@${version}`])
     const execPath = join(folder, 'node_modules/node/bin/node')
     return { execPath, version: (await exec(execPath, ['--version'])).stdout.trim() }

@@ -13,7 +13,7 @@ export function machine () {
   return `${processors.length} × ${processors[0].model}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`
 }
 
-/** Returns the measured commit, with a mark if sources differ from it. */
+/** Returns the hash of the measured commit, with a mark if the sources differ from the commit. */
 export function commit () {
   const git = (...args) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
   return git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain', '--', '../../packages') === '' ? '' : ', changed')
@@ -34,7 +34,7 @@ export function cellsOf (row) {
 export const line = (cells) => `| ${cells.join(' | ')} |`
 export const headLines = (head) => [line(head), line(head.map(() => '---'))]
 
-/** The Markdown of one run. */
+/** Returns the Markdown of one run. */
 function runLines ({ date, commit: revision, machine: on, node, command, instructions, rows }) {
   return [
     `## Node ${node}, ${date}`, '',
@@ -43,7 +43,7 @@ function runLines ({ date, commit: revision, machine: on, node, command, instruc
   ]
 }
 
-/** The Markdown of the ratios on several versions of Node, if there are several. */
+/** Returns the Markdown of the ratios on several versions of Node, if there are several. */
 function sideBySide (runs) {
   const versions = [...new Set(runs.map(({ node }) => node))]
   if (versions.length < 2) return []
@@ -62,7 +62,7 @@ export function writeResults (run) {
   const measured = new Set(run.rows.map(({ name }) => name))
   const earlier = existsSync(DATA) ? JSON.parse(readFileSync(DATA, 'utf8')) : []
   const left = earlier
-    // The same run, after an earlier one of its rows, is replaced as a whole.
+    // An earlier result of the same run, with fewer rows, is replaced as a whole.
     .filter((each) => each.node !== run.node || each.date !== run.date || each.command !== run.command)
     .map((each) => each.node === run.node ? { ...each, rows: each.rows.filter(({ name }) => !measured.has(name)) } : each)
     .filter(({ rows }) => rows.length > 0)

@@ -1,5 +1,6 @@
 // The rows of `table.js`: two operations that are compared, the wanted ratio, and the packages of others that a row needs. A row with
-// `atMost` compares costs; a row with `atLeast` compares calls per second. A row without either has no wanted ratio: it shows a rival.
+// `atMost` compares costs; a row with `atLeast` compares calls per second. A row with neither member has no wanted ratio, and only shows a
+// rival.
 const app = (name, args, path, more = {}) => ({ file: 'app-kind', row: 'app kind', calls: 1500, context: { app: name, args, path }, ...more })
 const conditional = (side) => ({ ...side, context: { ...side.context, isConditional: true } })
 
@@ -17,7 +18,7 @@ const observation = [...['map', 'PostgreSQL'].flatMap((source) => [
   { name: `the same with the advisor / app without, ${source}`, one: observed('advised', source), other: observed('without', source), atMost: 1.05 }
 ]), { name: 'advisor / without advisor, map', one: observed('advised', 'map'), other: observed('with', 'map'), atMost: 1.05 }]
 
-/** A stored response, or its 304, against constants, which are other kinds of the server for a 304. */
+/** Makes the rows of a stored response, or of its 304, against constants. The constants for a 304 are other kinds of the server. */
 function responses (name, of, constant) {
   const stored = (kind) => of(http(kind))
   return [
@@ -34,7 +35,7 @@ function responses (name, of, constant) {
 
 const overHttp = [
   ...responses('stored response', (side) => side, (kind) => kind),
-  // undici's cache answers no condition with a 304.
+  // There is no row for a 304, since undici's cache answers no conditional request with a 304.
   { name: "stored response / undici's cache in front", one: http('cached'), other: rivalHttp('undici'), needs: ['undici-8'], minNode: [22, 19] },
   { name: 'stored response / plain Fastify, 50 rows', one: http('cached'), other: http('plain') },
   { name: 'node:http / constant', one: http('node'), other: http('constant') },
@@ -44,7 +45,10 @@ const overHttp = [
 
 const store = (name, calls, more = {}, row = 'get') => ({ file: 'stores', row, calls, context: { store: name, ...more } })
 const perSecond = (side) => ({ ...side, figure: 'wall' })
-/** The calls of a turn: a turn of each store takes a similar time. BentoCache asks Redis for each tag of an entry. */
+/**
+ * The number of calls of a turn, so that a turn takes a similar time for each store. BentoCache has fewer calls, since it asks Redis for
+ * each tag of an entry.
+ */
 const callsOf = { redis: [1500, 4000], ioredis: [1500, 4000], bentoRedis: [1000, 2000] }
 function redis (name, lanes, isTagged = false) {
   const calls = callsOf[name][lanes === 1 ? 0 : 1]

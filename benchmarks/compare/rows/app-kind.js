@@ -1,7 +1,7 @@
-// A row of `table.js` and `growth.js`, that is an operation to measure: requests to one kind of an app in `apps/`. The figure is the CPU time of the
-// server's process per request; the client runs in another process. Context: `{ app, args, path, isMixed, isConditional, connections }`. With `isMixed`
-// the last part of `path` is replaced by ids that follow Zipf's law; with `isConditional` requests have the entity tag of the response, so
-// that the response is a 304.
+// A row (an operation to measure) of `table.js` and `growth.js`: requests to one kind of an app in `apps/`. The figure is the CPU time of
+// the server's process per request; the client runs in another process. Context: `{ app, args, path, isMixed, isConditional, connections
+// }`. With `isMixed` the last part of `path` is replaced by ids that follow Zipf's law; with `isConditional` requests have the entity tag
+// of the response, so that the response is a 304.
 const IDS = 10_000
 
 async function start (load, { app, args }) {

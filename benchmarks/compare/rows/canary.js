@@ -1,5 +1,5 @@
-// A row, that is an operation to measure: a request with one getOrSet on MemoryCache, with and without a canary in its baseline. The figure
-// is the CPU time of the server's process.
+// A row (an operation to measure): a request with one getOrSet on MemoryCache, with and without a canary in its baseline. The figure is the
+// CPU time of the server's process.
 const PATH = '/users/1'
 
 async function start (load, { canary }) {

@@ -1,7 +1,10 @@
-// Rows of `growth.js`, that is operations to measure: calls on a cache whose entries, tags, values or key patterns a curve varies.
+// Rows (operations to measure) of `growth.js`: calls on a cache whose entries, tags, values or key patterns a curve varies.
 import { redisApp } from './redis-app.js'
 
-/** An order in which neighbours are far apart, so that entries are not read in the order in which memory holds them. */
+/**
+ * Returns the index of an entry in an order in which neighbours are far apart, so that entries are not read in the order in which memory
+ * holds them.
+ */
 const scattered = (i, entries) => (i * 7919) % entries
 
 async function mustBeOk (result) {
@@ -23,10 +26,10 @@ async function memory (load, { isolation = 'freeze', entries }) {
   return app
 }
 
-/** The tags of an entry: `perEntry` ones, of `inUse` in all. */
+/** Returns the tags of an entry: each entry has `perEntry` of the `inUse` different tags. */
 const tagsOf = (id, perEntry, inUse) => Array.from({ length: perEntry }, (_, at) => `tag:${(id + at) % inUse}`)
 
-/** Makes a value whose JSON has about the given number of bytes, as many strings. */
+/** Makes a value whose JSON has about the given number of bytes and consists of many strings. */
 function valueOf (id, bytes) {
   return { id, parts: Array.from({ length: Math.max(1, Math.round(bytes / 100)) }, (_, at) => `${id}-${at}-`.padEnd(96, 'x')) }
 }
@@ -51,7 +54,7 @@ const set = (cache, i, { entries, perEntry, inUse, bytes }) => {
   const id = scattered(i, entries)
   return mustBeOk(cache.set(`entry:${id}`, valueOf(id, bytes), { ttl: 3600, tags: tagsOf(id, perEntry, inUse) }))
 }
-/** An invalidation, and a new entry with the tag, so that each invalidation removes one. */
+/** Invalidates a tag and stores a new entry with the tag, so that each invalidation removes one entry. */
 async function invalidate (cache, i, { inUse, entries }) {
   const id = scattered(i, Math.min(inUse, entries))
   const { ok } = await cache.tags.invalidate(`tag:${id}`)
@@ -77,7 +80,7 @@ async function patterns (load, { count }) {
   }
 }
 
-/** The heap per entry, which is a figure of its own. */
+/** Measures the heap per entry; this figure is no time. */
 async function heapPerEntry (load, { entries }) {
   const used = () => {
     for (let i = 0; i < 4; i++) globalThis.gc()

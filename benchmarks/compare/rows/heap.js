@@ -1,5 +1,5 @@
-// Rows of `compare.js` and `table.js`: the heap that a small entry of MemoryCache takes, and the part of it that the property `bytes` counts. The mean of
-// several sizes is used, since hash tables double at certain sizes.
+// Rows of `compare.js` and `table.js`: the heap that a small entry of MemoryCache takes, and the fraction of it that the property `bytes`
+// counts. The mean of several sizes is used, since hash tables double at certain sizes.
 const SIZES = [20_000, 27_000, 36_000]
 /** Values are parsed from text, as values read from a database are, so that no two entries share a string. */
 const product = (id) => JSON.parse(`{"id":${id},"name":"Product ${id}","price":${id}.5,"stock":${id % 100},"category":"Games ${id % 50}","active":true}`)
@@ -20,11 +20,11 @@ async function measureOne (make, entries, tagsOf) {
   return { heap: (heapUsed() - before) / entries, bytes: cache.bytes / entries }
 }
 
-/** The caches that a row fills, by name: each receives `load` and gives a function that makes one. */
+/** The caches that a row fills, by name. Each function receives `load` and resolves to a function that makes one cache. */
 const MAKERS = {
   async clone (load) { return await memoryCache(load, 'clone') },
   async freeze (load) { return await memoryCache(load, 'freeze') },
-  /** A Map of the JSON texts. */
+  /** A Map of JSON texts, without a cache around it. */
   async map () { return () => new TextMap() },
   async BentoCache (load) {
     const { BentoCache, bentostore } = await load('bentocache')
@@ -90,7 +90,7 @@ const heap = (cache, tagsOf) => ({
   start: async (load) => ({ run: async () => (await measure(load, cache, tagsOf)).heap })
 })
 
-/** The row of the counted bytes divided by the bytes that the heap holds, for one build. */
+/** Makes the row of the counted bytes divided by the bytes in the heap, for one build. */
 const counted = (isolation, tagsOf) => ({
   nodeOptions: NODE_OPTIONS,
   figure: 'own',

@@ -1,5 +1,5 @@
-// Rows of `compare.js`, that is operations to measure: requests for stored responses. The figure is the CPU time of the server's process
-// per request; the client runs in another process.
+// Rows (operations to measure) of `compare.js`: requests for stored responses. The figure is the CPU time of the server's process per
+// request; the client runs in another process.
 const PATH = '/rows'
 
 async function start (load) {

@@ -1,4 +1,4 @@
-// Rows of `compare.js`, that is operations to measure: reads and writes of fastify.cache on MemoryCache.
+// Rows (operations to measure) of `compare.js`: reads and writes of fastify.cache on MemoryCache.
 const KEYS = Array.from({ length: 5000 }, (_, id) => `user:${id}`)
 const user = (id) => ({ id, name: `User ${id}`, email: `user${id}@example.org`, roles: ['admin', 'editor'], team: { id: 7, name: 'Seven' } })
 const key = (i) => KEYS[i % KEYS.length]

@@ -1,5 +1,5 @@
-// Rows of `compare.js`, that is operations to measure: a miss of getOrSet on Redis. The figures are wall time, commands that the client
-// sends, and round trips until the caller has the value.
+// Rows (operations to measure) of `compare.js`: a miss of getOrSet on Redis. The figures are wall time, commands that the client sends, and
+// round trips until the caller has the value.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { countCommands } from '../count-commands.js'
@@ -34,7 +34,10 @@ const OPTIONS = { ttl: 3600 }
 const TAGGED = { ttl: 3600, tags: TAGS }
 const wall = (calls, atMost, loadMs, options) => ({ needsRedis: true, calls, figure: 'wall', atMost, start: misses(loadMs, options) })
 
-/** Makes a row that counts the commands per miss, including those that store the value; at most one more than the base's is allowed. */
+/**
+ * Makes a row that counts the commands per miss, including those that store the value; at most one command more than in the base revision
+ * is allowed.
+ */
 const commands = (options) => ({
   needsRedis: true,
   more: 1,
@@ -47,7 +50,7 @@ const commands = (options) => ({
       await side.turn(20)
       const { sent, stats } = await countCommands(context.url, () => side.turn(CALLS))
       const each = Object.entries(stats).map(([name, calls]) => `${name} ${(calls / CALLS).toFixed(2)}`)
-      // The heartbeats of the cache are counted as well: only a few, beside hundreds of commands.
+      // The heartbeats of the cache are counted as well, but there are only a few among hundreds of commands.
       return { figure: Math.round(sent / CALLS * 10) / 10, note: `commandstats per miss: ${each.join(', ')}` }
     } finally {
       await side.stop()

@@ -18,7 +18,8 @@ async function advisorBytes (load) {
   for (let i = 0; i < READS_PER_PATTERN * PATTERNS; i++) {
     const id = Math.floor(KEYS ** Math.random())
     await app.cache.getOrSet(`pattern${i % PATTERNS}:${id}`, () => ({ id, name: 'Ada', roles: ['admin', 'editor'] }), { ttl: 60 })
-    // A loop of awaited hits lets no timer run, and the advisor compares values for a share of the passing time.
+    // Timers run only between two batches of hits: a loop of awaited hits would block them, and the advisor compares values only for a
+    // share of the passing time.
     if (i % 500 === 0) await wait(1)
   }
   const { advisorBytes: bytes } = app.cacheMetrics
@@ -35,7 +36,7 @@ async function counterOf (load, { port }) {
     async read () {
       const stats = String(await client.info('commandstats', 'stats'))
       let commands = -own++
-      // Replicas send commands, too.
+      // Commands of replicas are left out.
       for (const [, name, calls] of stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) if (!/^(replconf|psync)/.test(name)) commands += Number(calls)
       return { commands, connections: Number(/total_connections_received:(\d+)/.exec(stats)[1]) }
     },
@@ -43,7 +44,7 @@ async function counterOf (load, { port }) {
   }
 }
 
-/** Starts a Cluster of three masters and one process of the cache; returns the busiest master's commands and connections per second. */
+/** Starts a Cluster of three masters, and one process with the cache. Returns the busiest master's commands and connections per second. */
 async function idleCommands (load) {
   const { default: Fastify } = await load('fastify')
   const { cacheRedis } = await load('@x/cache-redis')
@@ -57,7 +58,7 @@ async function idleCommands (load) {
     if (!ok) throw new Error('not stored')
     const roles = await Promise.all(cluster.nodes.map((node) => node.cli('ROLE')))
     const counters = await Promise.all(cluster.nodes.filter((_node, at) => roles[at].startsWith('master')).map((node) => counterOf(load, node)))
-    // A process counts as idle after five seconds.
+    // The pause makes the process idle, which it is after five seconds without an operation.
     await wait(10_000)
     const before = await Promise.all(counters.map((each) => each.read()))
     await wait(IDLE_SECONDS * 1000)

@@ -1,5 +1,5 @@
-// A row of `table.js`, that is an operation to measure: requests for a response that nginx or Varnish has stored, with the shipped
-// configuration. The figure is the CPU time of the proxy's processes. Context: `{ kind, isConditional }`.
+// A row (an operation to measure) of `table.js`: requests for a response that nginx or Varnish has stored, with the shipped configuration.
+// The figure is the CPU time of the proxy's processes. Context: `{ kind, isConditional }`.
 import { readdirSync, readFileSync } from 'node:fs'
 import { start as startApp } from '../../apps/http.js'
 import { rows as appKinds } from './app-kind.js'
@@ -41,7 +41,7 @@ function cpuOf (pids) {
 async function start (_load, { kind }) {
   const { Proxy } = await import('@x/test-kit/proxies')
   const origin = await startApp('cacheable')
-  // The proxy needs no teardown of a test: it ends with this process, which holds its standard input.
+  // The teardown of the fixture is empty, since the proxy ends when this process, which holds its standard input, ends.
   const { port } = await Proxy.start({ teardown () {} }, kind, origin)
   const pids = descendants(process.pid)
   return { url: `http://127.0.0.1:${port}`, cpu: () => cpuOf(pids) }
@@ -49,7 +49,7 @@ async function start (_load, { kind }) {
 
 export const rows = {
   proxy: {
-    // The packages of tests are TypeScript.
+    // The loader is needed, since the test packages are written in TypeScript.
     nodeOptions: [`--import=${new URL('../../../.config/typescript-loader.js', import.meta.url)}`],
     calls: 4000,
     figure: 'cpu',

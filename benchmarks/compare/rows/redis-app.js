@@ -10,7 +10,7 @@ export async function redisApp (load, { url, keyPrefix, near }) {
   const PATIENCE_MS = 30_000
   await app.register(cacheRedis, { url, keyPrefix, commandTimeoutMs: 5000, socketTimeoutMs: PATIENCE_MS, heartbeatTimeoutMs: PATIENCE_MS, ...near === undefined ? {} : { near } })
   await app.ready()
-  // Measuring may begin only when the cache is in service: before, every read is a miss.
+  // The loop waits until the cache is in service, since before that every read is a miss.
   for (let id = 0; ; id++) {
     const { ok } = await app.cache.set('probe', id, 60)
     const read = await app.cache.get('probe')

@@ -1,5 +1,5 @@
-// Rows of `compare.js`, that is operations to measure: reads that hit, and writes, of fastify.cache on Redis. The figure is the CPU time of
-// the client's process.
+// Rows (operations to measure) of `compare.js`: reads that hit, and writes, of fastify.cache on Redis. The figure is the CPU time of the
+// client's process.
 import { redisApp, user } from './redis-app.js'
 
 const KEYS = Array.from({ length: 1000 }, (_, id) => `user:${id}`)
@@ -34,8 +34,8 @@ const get = (cache, i) => mustHit(cache.get(key(i)))
 const set = (cache, i) => mustBeOk(cache.set(key(i), user(i), 3600))
 const row = (calls, lanes, options, call, atMost = 1.03) => ({ needsRedis: true, calls, figure: 'cpu', atMost, start: inFlight(lanes, options, call) })
 /**
- * The ratio allowed for a set: it reads the generation beside writing the value, so that no value is lost after another process has cleared
- * the cache.
+ * The ratio that is allowed for a set on Redis. A set reads the generation in addition to writing the value, so that no value is lost after
+ * another process has cleared the cache.
  */
 const WITH_QUESTION = 1.35
 const untagged = { ttl: 3600 }

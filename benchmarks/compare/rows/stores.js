@@ -1,5 +1,5 @@
-// Rows of `table.js` and `growth.js`, that is operations to measure: calls on one cache of `stores/`. Context: `store`, `isTagged` for two
-// tags, `lanes` for the calls in flight, and the options of the store.
+// Rows (operations to measure) of `table.js` and `growth.js`: calls on one cache of `stores/`. Context: `store`, `isTagged` for two tags,
+// `lanes` for the calls in flight, and the options of the store.
 import { ours } from '../stores/ours.js'
 import { rivals } from '../stores/rivals.js'
 import { user } from './redis-app.js'

@@ -1,7 +1,7 @@
 // The caches of this repository, behind the calls that the rows of `stores.js` make.
 import { redisApp } from '../rows/redis-app.js'
 
-/** The calls on a `fastify.cache`. */
+/** Returns the calls on a `fastify.cache` in the form that the rows use. */
 function callsOf ({ cache }, onReady = async () => {}) {
   return {
     async set (key, value, tags) {
@@ -29,7 +29,7 @@ async function redis (load, { url, keyPrefix = 'ours:' }) {
   return callsOf(await redisApp(load, { url, keyPrefix }))
 }
 
-/** The near cache: it is ready once each read is answered from a copy, since messages about the stores, which remove copies, arrive late. */
+/** Makes a cache with a near cache. It is ready when a copy answers each read: messages about the stores arrive late and remove copies. */
 async function near (load, { url, isolation = 'freeze' }) {
   const app = await redisApp(load, { url, keyPrefix: 'near:', near: { isolation, maxEntries: 10_000 } })
   const hits = () => app.cache.registry.status().near.hits

@@ -11,7 +11,7 @@ function mustHit (value) {
 async function lru (load) {
   const { LRUCache } = await load('lru-cache')
   const cache = new LRUCache({ max: 10_000 })
-  // The calls are awaited ones, as those of an asynchronous cache are.
+  // The calls are async functions, like the calls of an asynchronous cache.
   return {
     async set (key, value) { cache.set(key, value) },
     async get (key) { mustHit(cache.get(key)) }
@@ -54,7 +54,7 @@ async function bentoRedis (load, { url, isTwoTiers = false }) {
   return bentoCalls(new BentoCache({ default: 'redis', prefix: isTwoTiers ? 'tiers' : 'bento', stores: { redis: store } }))
 }
 
-/** cache-manager over the memory store of cacheable, as its documentation combines them. */
+/** Makes a cache of cache-manager over the memory store of cacheable, as the documentation of cache-manager combines them. */
 async function cacheManager (load) {
   const { createCache } = await load('cache-manager')
   const { createKeyv } = await load('cacheable')
@@ -76,7 +76,7 @@ async function cacheable (load) {
   }
 }
 
-/** async-cache-dedupe has no get: a value is loaded once, and every later call is a hit. */
+/** async-cache-dedupe has no call `get`: a value is loaded once, and every later call is a hit. */
 async function dedupe (load) {
   const { createCache } = await load('async-cache-dedupe')
   const values = new Map()

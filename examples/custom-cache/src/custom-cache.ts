@@ -3,7 +3,7 @@ import { err, ok, valueInvalid } from '@x/cache-core/implementing'
 
 interface Stored { readonly value: unknown; readonly until: number }
 
-/** A cache with the three required methods of the contract. Replace the `Map` by your store. */
+/** A cache with the three required methods of the contract. Replace the `Map` by a store of your own. */
 export class CustomCache implements Cache {
   /** The value of the label `impl` in the metrics. */
   readonly name = 'custom'

@@ -11,10 +11,12 @@ import * as fromBento from '../src/migration/from-bentocache.js'
 import * as fromManager from '../src/migration/from-cache-manager.js'
 import * as fromCaching from '../src/migration/from-fastify-caching.js'
 
-/** The code of a reader who uses `@fastify/caching`: JavaScript, since that plugin declares another type of `fastify.cache`. */
+/**
+ * The code is that of a reader who uses `@fastify/caching`. It is JavaScript, since that plugin declares another type of `fastify.cache`.
+ */
 const caching = await import(new URL('../src/migration/fastify-caching.js', import.meta.url).href) as typeof fromCaching
 
-/** A database with one user; it records which users were loaded. */
+/** A database with one user that records which users were loaded. */
 class Users {
   readonly loads: string[] = []
   name = 'Ada'
@@ -34,7 +36,7 @@ function fakeTime (t: Test): (seconds: number) => Promise<void> {
   const time = new FakeTime(t)
   Date.now = () => start + time.clock.now()
   t.teardown(() => {
-    // async-cache-dedupe holds its clock for a second.
+    // async-cache-dedupe remembers the time for a second, so the clock advances by more than that.
     time.advance(2000)
     Date.now = now
   })
@@ -45,7 +47,7 @@ function fakeTime (t: Test): (seconds: number) => Promise<void> {
   }
 }
 
-/** The cache of an app, on the clock of the test. */
+/** Makes the cache of an app that uses the clock of the test. */
 async function appCache (t: Test): Promise<FastifyCache> {
   const clock = { now: () => Date.now() }
   const app = Fastify()
@@ -56,7 +58,7 @@ async function appCache (t: Test): Promise<FastifyCache> {
 
 interface Calls { get (id: string): Promise<{ name: string } | null>; changed (id: string): Promise<unknown>; clear? (): Promise<unknown> }
 
-/** The values and loads that a caller sees of a cache while its user changes, its ttl passes, and its database fails. */
+/** Records the values and loads that a caller of a cache sees while the user changes, the ttl passes, and the database fails. */
 async function story (calls: Calls, users: Users, advance: (seconds: number) => Promise<void>, isStale: boolean): Promise<unknown[]> {
   const seen: unknown[] = []
   const see = async (): Promise<void> => {

@@ -34,7 +34,7 @@ t.test('quick start, edge: a response is stored, validated, and gone after a wri
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
-/** The curl lines of a section: the request, and what the comment says of the response. */
+/** Returns the curl lines of a section of the README: the request, and the expected response in the comment. */
 function curlLines (section: string): { line: string; request: InjectOptions; comment: string }[] {
   const text = readme.slice(readme.indexOf(`## ${section}`)).split('\n## ', 1)[0]!
   return text.split('\n').filter((line) => line.startsWith('curl ')).map((line) => {

@@ -5,7 +5,7 @@ import Fastify from 'fastify'
 /** The smallest app with a cache and its metrics. */
 export async function buildApp (options) {
   const app = Fastify(options)
-  // Without option `implementation` nothing is stored, and the metrics estimate the effect of a cache: a good first step.
+  // Without option `implementation` nothing is stored, and the metrics estimate the effect of a cache, which is a good first step.
   await app.register(cacheCore, { implementation: 'memory' })
   await app.register(cacheMetrics)
 
@@ -16,7 +16,7 @@ export async function buildApp (options) {
   return app
 }
 
-// Stands in for a slow database query.
+// Simulates a slow database query.
 async function loadProduct (id) {
   await new Promise((resolve) => { setTimeout(resolve, 50) })
   return { id, loadedAt: new Date().toISOString() }

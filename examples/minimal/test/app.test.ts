@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 
-// Plain JavaScript, as a reader would begin with: its types are not checked.
+// The example is plain JavaScript, with which a reader would begin, so its types are not checked.
 const { buildApp } = await import(new URL('../src/app.js', import.meta.url).href) as { buildApp: () => Promise<FastifyInstance> }
 
 t.test('GET /products/:id: is loaded once, and counted', async (t) => {

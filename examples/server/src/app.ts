@@ -40,7 +40,7 @@ export async function buildApp ({ database, cache, redis, metrics, edge, logger 
   await app.register(cacheCore, { personal: PERSONAL_PATHS, ...cache })
   await app.register(cacheMetrics, metrics ?? {})
   await app.register(cacheEdge, { rules: EDGE_RULES, personal: PERSONAL_PATHS, ...edge })
-  // Redis is registered last, since it connects: if another plugin refused its options, the connection would stay open.
+  // Redis is registered last: it opens a connection, which would stay open if another plugin refused its options.
   await app.register(cacheRedis, redis ?? { enabled: false })
   addIdentity(app)
 

@@ -23,7 +23,7 @@ export const keys = {
 export const tags = {
   tables: 'tables',
   record: (id: number) => `record:${id}`,
-  /** The tag of the rows of a table: of its pages, and of everything that is counted from its rows. */
+  /** Returns the tag of a table's rows; pages of the table, and all values that are computed from its rows, have this tag. */
   records: (tableId: number) => `records:${tableId}`,
   user: (id: number) => `user:${id}`,
   notifications: (userId: number) => `notifications:${userId}`,
@@ -36,7 +36,7 @@ export const tags = {
 export const ttl = { short: 60, hour: 3600, day: 24 * 3600 }
 
 /**
- * Invalidates the tags of a write; to be called after the transaction is committed. If it fails, the write is still valid, so the failure
+ * Invalidates the tags of a write; call it after the transaction has been committed. If it fails, the write is still valid, so the failure
  * is logged and the request does not fail.
  */
 export async function invalidate (request: FastifyRequest, changed: string[]): Promise<void> {

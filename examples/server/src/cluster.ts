@@ -1,4 +1,4 @@
-// Several servers on one port, by node's cluster, with one database: WORKERS=4 npm run cluster -w examples/server
+// Starts several servers on one port, with node's cluster module and one database: WORKERS=4 npm run cluster -w examples/server
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
@@ -17,26 +17,31 @@ const count = reader.number('WORKERS', { min: 1, max: 256, integer: true }) ?? a
 const firstPort = reader.number('WORKER_PORT', { min: 1, max: 65_535 - count, integer: true }) ?? 9400
 
 const database = await openDatabase(databaseDir)
-// A database in memory is new at each start. One process clears Redis before the workers start, since each of them would clear what another has stored.
+// A database in memory is new at each start, so Redis must be cleared. One process clears it before the workers start, since each worker
+// would clear entries that another worker has stored.
 if (redis.enabled === true && databaseDir === undefined) {
   const app = await buildApp({ database, redis })
   await app.cache.clear()
   await app.close()
 }
 const served = await serveDatabase(database, { host: '127.0.0.1', port: 0 })
-/** The workers by their slots, 0 to `count` - 1. */
+/** The workers by slot, a number from 0 to `count` - 1. */
 const workers = new Map<number, Worker>()
 let isClosing = false
 let failure: Error | undefined
 
 cluster.setupPrimary({ exec: fileURLToPath(new URL(`./server${extname(import.meta.url)}`, import.meta.url)) })
 
-/** Starts the worker of a slot. A worker that replaces another has the same port of its own, and so is the same target for Prometheus. */
+/**
+ * Starts the worker of a slot. A worker that replaces another worker gets the same worker port, so that it is the same target for
+ * Prometheus.
+ */
 async function startWorker (slot: number): Promise<void> {
   const worker = cluster.fork({ WORKER_PORT: firstPort + slot, DATABASE_HOST: '127.0.0.1', DATABASE_PORT: served.port })
   workers.set(slot, worker)
   const exited = once(worker, 'exit')
-  // The server sends its address when it listens. A worker that ends before has a wrong setting or a port that is taken, as its successor would.
+  // The server sends its address when it listens. A worker that ends before has a wrong setting or a port that is in use; a new worker
+  // would end for the same reason.
   const isListening = await Promise.race([once(worker, 'message').then(() => true), exited.then(() => false)])
   if (isListening) await exited
   if (isClosing) return

@@ -13,9 +13,9 @@ export interface ServerEnv {
   logLevel: typeof LOG_LEVELS[number]
   /** The directory of PostgreSQL's files; `undefined`: the database is in memory. */
   databaseDir: string | undefined
-  /** Where another process serves the database; `undefined`: the database is in this process. */
+  /** The address at which another process serves the database; `undefined`: the database is in this process. */
   databaseAddress: DatabaseAddress | undefined
-  /** A port that this process has alone, beside the one that the workers of a cluster share. */
+  /** The port on which this process alone serves the app, besides the port that the workers of a cluster share; `undefined`: none. */
   workerPort: number | undefined
   cache: CacheCoreOptions
   /** The options of Redis; `enabled` is `true` only if the environment asks for Redis. */
@@ -48,8 +48,8 @@ export function readDatabasePort (reader: EnvReader): number {
 }
 
 /**
- * Gives the second listener, which serves the metrics, the host of the app unless it has one of its own: metrics must not be reachable from
- * more hosts than the app.
+ * Gives the second listener, which serves the metrics, the host of the app unless it has one of its own: the metrics must not be reachable
+ * from hosts that cannot reach the app.
  */
 function onHost (host: string, metrics: CacheMetricsOptions): CacheMetricsOptions {
   const { listener } = metrics

@@ -20,7 +20,7 @@ export interface PublicError { statusCode: number; code: string; error: string; 
 // The codes of class 22 of the SQL standard, "data exception": the client sent a value that no column can hold.
 const DATA_EXCEPTION = /^22[0-9A-Z]{3}$/
 
-/** Returns the part of an error that a client may see; of an error with a status of 500 or more, only the status. */
+/** Returns the part of an error that a client may see; for an error with a status of 500 or more, only the status. */
 export function toPublicError (error: Partial<FastifyError>): PublicError {
   if (DATA_EXCEPTION.test(error.code ?? '')) {
     return { statusCode: 400, code: 'APP_ERR_INPUT', error: 'Bad Request', message: 'The database cannot hold this value' }

@@ -22,7 +22,7 @@ export function addIdentity (app: FastifyInstance): void {
   })
 }
 
-/** Returns the id of the requesting user; throws `APP_ERR_USER_REQUIRED` if the request names none. */
+/** Returns the id of the user who sent a request; throws `APP_ERR_USER_REQUIRED` if the request names no user. */
 export function requireUserId (request: FastifyRequest): number {
   if (request.user === null) throw new UserRequired()
   return request.user.id

@@ -17,8 +17,8 @@ export function startServer (env: Record<string, string | undefined> = {}, execA
 }
 
 /**
- * Starts a program of this folder that sends its address when it listens, and waits until it does. Its output goes to stderr: warnings and errors
- * only, unless `env` has `LOG_LEVEL`.
+ * Starts a program of this folder and waits until it sends its address, which it does when it listens. Its output goes to stderr: warnings
+ * and errors only, unless `env` has `LOG_LEVEL`.
  */
 export async function startProgram (
   program: 'server' | 'cluster' | 'database/main', env: Record<string, string | undefined>, execArgv: readonly string[] = []

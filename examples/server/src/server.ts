@@ -44,7 +44,7 @@ async function serve (env: ServerEnv, database: Database): Promise<void> {
     await app.close()
     await database.close()
   })
-  // If another process has started this one, it receives the address, and this server closes when that process ends.
+  // If another process has started this server, it receives the address, and this server closes when that process ends.
   process.send?.({ url })
   process.once('disconnect', () => { grace.close() })
   showWhereToLook(app, url)
@@ -58,11 +58,11 @@ function showWhereToLook (app: FastifyInstance, url: string): void {
 }
 
 start().catch((error: Error & { code?: string }) => {
-  // An error with a code of the suite, of the app or of the system is printed as its message; any other error is unexpected and printed
-  // with its stack.
+  // The error message alone is printed for an error with a code of the suite, of the app or of the system. Any other error is unexpected,
+  // and is printed with its stack.
   const isExplained = /^(?:CACHE_ERR_|APP_ERR_|E[A-Z]+$)/.test(error.code ?? '')
   process.stderr.write(`${isExplained ? `${error.code}: ${error.message}` : error.stack}\n`)
   process.exitCode = 1
-  // In a worker of a cluster the channel to the primary would keep this process alive.
+  // The channel to the primary process of a cluster is closed, since it would keep this worker alive.
   process.disconnect?.()
 })

@@ -3,13 +3,13 @@ import { createServer } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Serves the app on a second port, which this process alone has: workers of node's cluster or of pm2 share the first one, so a scrape of it, or a look at its
- * advice, reaches any of them.
+ * Serves the app on a second port, which this process alone has. Workers of node's cluster or of pm2 share the first port, so that a scrape
+ * of it, or a request for the advice, reaches any one of them.
  */
 export function addWorkerPort (app: FastifyInstance, options: { host: string; port: number }): void {
   const server = createServer((request, response) => { app.routing(request, response) })
   app.addHook('onReady', async function listenAlone () {
-    // Without `exclusive` the cluster would share this port, too.
+    // With `exclusive` the workers of a cluster do not share this port.
     server.listen({ ...options, exclusive: true })
     await once(server, 'listening')
   })
@@ -17,7 +17,7 @@ export function addWorkerPort (app: FastifyInstance, options: { host: string; po
     if (!server.listening) return
     const closed = once(server, 'close')
     server.close()
-    // Scrapers leave connections open.
+    // Open connections are closed, since scrapers leave connections open, and the server ends only after its connections have ended.
     server.closeAllConnections()
     await closed
   })

@@ -13,13 +13,13 @@ const trace = existsSync(WEB07) ? WEB07 : undefined
 if (trace === undefined) t.comment('no ../shared/traces/web07.ids.gz beside the repository: a made-up trace is replayed instead')
 const REQUESTS = 8_000
 
-/** Every record, after a turn of the event loop: what PostgreSQL answers is not the claim. */
+/** A database that returns every record after a turn of the event loop, since the answers of PostgreSQL do not matter to the claims. */
 function rowsInTurn (): Database {
   const { query } = rowsAtOnce()
   return { query: async (...given: Parameters<typeof query>) => { await setImmediate(); return query(...given) } } as Database
 }
 
-/** Replays the trace against an app of its own; `ask` sees it before it stops. */
+/** Replays the trace against a separate app; `ask` sends requests to the app before it stops. */
 async function run<T> (env: Record<string, string>, ask: (url: string) => Promise<T>): Promise<{ replayed: ReplayReport; asked: T }> {
   const app = await buildTestApp({ teardown () {} }, rowsInTurn(), env)
   try {

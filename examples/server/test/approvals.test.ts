@@ -3,7 +3,7 @@ import { as, buildTestApp, openTestDatabase } from './fixtures/app.js'
 
 const database = await openTestDatabase()
 const app = await buildTestApp(t, database)
-// Users of the seed: 1 approves everywhere, 2 approves products (table 1), 5 only reads.
+// Users of the seed: user 1 approves in all tables, user 2 approves products (table 1), user 5 only reads.
 const [admin, approver, viewer] = [as(app, 1), as(app, 2), as(app, 5)]
 
 async function draft (recordId: number, changes: object = { stock: 1 }): Promise<string> {

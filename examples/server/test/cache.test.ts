@@ -23,7 +23,7 @@ t.test('memory: the second read is a hit with the same body', async (t) => {
     const first = await app.inject({ url })
     const second = await app.inject({ url })
     t.equal(first.body, second.body, url)
-    // The edge looks for the answer first, and on the second read finds it.
+    // The edge looks up the stored response before the handler reads the value, and finds it on the second read.
     const isKept = /^\/api\/(public|data)\//.test(url)
     t.same(totals(app), [hits! + 1, misses! + (isKept ? 2 : 1)], url)
   }

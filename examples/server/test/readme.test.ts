@@ -8,7 +8,7 @@ import { buildTestApp } from './fixtures/app.js'
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 const tour = readme.match(/## A tour[\s\S]*?```sh\n([\s\S]*?)```/)![1]!
 
-/** A line of the tour: the request, and what its comment says of the answer. */
+/** Parses a line of the README's tour: the request, and the part of the response that its comment states. */
 function parse (line: string): { request: InjectOptions; status: number; part: string } {
   const [command, comment = ''] = line.split(/ +# /, 2) as [string, string?]
   const headers = Object.fromEntries([...command.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name, value]) => [name!, value!]))
@@ -26,7 +26,7 @@ function parse (line: string): { request: InjectOptions; status: number; part: s
 }
 
 t.test('README.md: the tour goes as it says', async (t) => {
-  // A database of its own: the tour names the first approval by its id.
+  // The test opens a separate database, since the tour names the first approval by its id.
   const database = await openDatabase()
   t.teardown(() => database.close())
   const app = await buildTestApp(t, database)

@@ -2,10 +2,10 @@ import t from 'tap'
 import type { Database } from '../src/database/open.js'
 import { tellStory } from '../src/rollout-demo/story.js'
 
-// The time of the story is simulated, and its work takes a minute of an idle processor at most.
+// The time of the story is simulated, but its work takes up to a minute on an idle processor.
 t.setTimeout(900_000)
 
-/** A table in memory, for the two statements of the story. */
+/** A table in memory that answers the two SQL statements of the story. */
 function tableInMemory (): Database {
   const stocks = new Map<unknown, unknown>()
   const query = async (sql: string, [id, change]: unknown[] = []) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startServer } from '../src/server-process.js'
 
-// Processes and databases are started for real: slow where other work takes the processors.
+// The time limit is long, since real processes and databases are started, which is slow on a busy machine.
 t.setTimeout(300_000)
 
 t.test('server: an environment that does not parse ends it before it listens', async (t) => {

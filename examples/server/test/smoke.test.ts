@@ -5,7 +5,7 @@ import { formatOutcomes, runCheck } from '../src/smoke/run-checks.js'
 import { buildTestApp, openTestDatabase } from './fixtures/app.js'
 import { run } from './fixtures/run.js'
 
-// Processes and databases are started for real: slow where other work takes the processors.
+// The time limit is long, since real processes and databases are started, which is slow on a busy machine.
 t.setTimeout(300_000)
 
 const database = await openTestDatabase()
@@ -16,7 +16,7 @@ t.test('smoke: every check of the API holds with NullCache, too', async (t) => {
   for (const [name, check] of Object.entries(apiChecks)) t.test(name, async () => check(client))
 })
 
-// One process shows both: to start the server again takes eight seconds of a processor.
+// One process shows both claims, since starting the server again takes eight seconds of processor time.
 t.test('server: listens on any free port, answers, and ends with 0 on SIGTERM; smoke: exit status 0, and a line for each check', async (t) => {
   const { status, stdout } = await run('smoke/main.ts')
   t.equal(status, 0, stdout)

@@ -4,7 +4,7 @@ import type { Usage } from '../src/soak/usage.js'
 import { growthOf } from '../src/soak/verdict.js'
 
 const MEBIBYTE = 1024 * 1024
-/** Samples of a run of 60; `at` goes from 0 to 1. */
+/** Makes the 60 samples of a run; `at` is the position in the run, from 0 to 1. */
 const run = (heapMib: (at: number) => number, handles: (at: number) => number = () => 20): Usage[] => Array.from({ length: 60 }, (_, index) => (
   { heapBytes: heapMib(index / 60) * MEBIBYTE, rssBytes: 0, handles: { TCPSocketWrap: Math.round(handles(index / 60)), Timeout: 5 } }))
 const isFlat = (samples: Usage[]) => growthOf(samples)?.map((growth) => growth.isFlat)

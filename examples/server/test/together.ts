@@ -1,5 +1,5 @@
 import { join } from 'node:path'
 import { runTogether } from '../../../.config/run-together.js'
 
-// The small examples, too: a process for each would take longer than their tests.
+// The tests of the small examples run here as well, since a process for each of them would take longer than the tests.
 await runTogether(import.meta.dirname, ...['custom-cache', 'guide', 'minimal'].map((name) => join(import.meta.dirname, '../..', name, 'test')))

@@ -1,4 +1,4 @@
-// Line charts as inline SVG. A chart has a text that names its numbers, since a screen reader gets nothing from its lines.
+// Line charts as inline SVG. Each chart has a text with its numbers, since a screen reader cannot read lines.
 const { cacheConsole } = globalThis
 const { element } = cacheConsole
 
@@ -10,9 +10,9 @@ const TOP = 10
 const BOTTOM = 40
 
 /**
- * A chart of shares between 0 and 1.
+ * Draws a chart of shares between 0 and 1.
  * @param lines `{ points: [x, share][], isMain }`: a line with `isMain` is drawn last and with its dots
- * @param ticks `[x, text]`: the marks of the axis, which is logarithmic unless `isLinear`
+ * @param ticks `[x, text][]`: the marks of the horizontal axis, which is logarithmic unless `isLinear` is set
  */
 function shareChart ({ label, axis, lines, ticks, isLinear = false }) {
   const xs = lines.flatMap(({ points }) => points.map(([x]) => x))

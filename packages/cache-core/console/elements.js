@@ -1,9 +1,9 @@
-// The helpers that the sections of the console share, as `globalThis.cacheConsole`. Values reach the page as text and attribute values
-// only, never as markup: the names of keys, tags and routes come from clients.
+// The helpers that the sections of the console share, as `globalThis.cacheConsole`. Values are written into the page only as text and
+// attribute values, never as markup, since clients choose the names of keys, tags and routes.
 const SVG = 'http://www.w3.org/2000/svg'
 const SVG_NAMES = new Set(['svg', 'g', 'path', 'line', 'text', 'circle'])
 
-/** Makes an element; attributes that are `undefined` or `false` are left out, and so are such children. */
+/** Makes an element. Attributes and children that are `undefined` or `false` are left out. */
 function element (name, attributes = {}, ...children) {
   const made = SVG_NAMES.has(name) ? document.createElementNS(SVG, name) : document.createElement(name)
   for (const [attribute, value] of Object.entries(attributes)) {
@@ -13,18 +13,18 @@ function element (name, attributes = {}, ...children) {
   return made
 }
 
-/** A name from outside. `bdi` isolates marks of text direction in it from the text around. */
+/** Shows a name that a client chose. The element `bdi` isolates marks of text direction in the name from the surrounding text. */
 function nameOf (text) {
   return element('bdi', { class: 'name' }, text)
 }
 
-/** A verdict as a labelled mark: its meaning does not depend on the colour. */
+/** Shows a verdict as a mark with a text, so that its meaning does not depend on the colour. */
 function badge (text, tone = 'plain') {
   return element('span', { class: `badge ${tone}` }, text)
 }
 
 /**
- * A table with a caption, in a region that scrolls by keyboard where the screen is narrower.
+ * Makes a table with a caption, in a region that can be scrolled by keyboard if the screen is narrower than the table.
  * @param rows `{ key, cells }`; the first cell is the header of its row
  */
 function table (caption, head, rows, empty = 'None yet.') {
@@ -39,15 +39,15 @@ function table (caption, head, rows, empty = 'None yet.') {
         element(at === 0 ? 'th' : 'td', { scope: at === 0 ? 'row' : undefined, class: columns[at] }, cell)))))))
 }
 
-/** A list of terms with their values. */
+/** Makes a list of terms with their values. */
 function facts (pairs) {
   return element('dl', { class: 'facts' }, pairs.map(([term, value, note]) => element('div', { 'data-key': term },
     element('dt', {}, term), element('dd', {}, value, note === undefined ? undefined : element('small', {}, note)))))
 }
 
 /**
- * Changes a node until it equals another one, and returns the node of the page. Elements that stay keep their focus and their state, such
- * as that of an open `details`; a screen reader is not disturbed by what did not change.
+ * Changes a node of the page until it equals the node `next`; returns the node of the page. Elements that stay keep their focus and their
+ * state, such as an open `details`. A screen reader is not disturbed by unchanged elements.
  */
 function patch (old, next) {
   if (old.nodeName !== next.nodeName || old.dataset?.key !== next.dataset?.key) {
@@ -64,7 +64,10 @@ function patch (old, next) {
   return old
 }
 
-/** Changes the children of an element until they equal others. Children with a `data-key` are found by it, others by their place. */
+/**
+ * Changes the children of an element until they equal the wanted ones. Children with `data-key` are matched by that key, others by
+ * position.
+ */
 function patchChildren (parent, wanted) {
   const byKey = new Map([...parent.children].filter(({ dataset }) => dataset.key !== undefined).map((child) => [child.dataset.key, child]))
   let place = parent.firstChild

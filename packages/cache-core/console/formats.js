@@ -1,4 +1,4 @@
-// Numbers as text, for all sections of the console.
+// Functions that format numbers as text, for all sections of the console.
 const { cacheConsole } = globalThis
 
 function count (value) {
@@ -31,7 +31,7 @@ function time (iso) {
   return Number.isNaN(at.getTime()) ? '–' : at.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
-/** A number that may be missing, as text. */
+/** Formats a number; a missing number is shown as a dash. */
 function known (value, format) {
   return typeof value === 'number' && Number.isFinite(value) ? format(value) : '–'
 }

@@ -1,24 +1,24 @@
-// The sections about this process: its implementation, its operations, its key patterns.
+// The sections of the console about this process: its implementation, its operations, its key patterns.
 const { cacheConsole } = globalThis
 const { element, nameOf, badge, table, facts, section, poll, announce, shareChart, formats } = cacheConsole
 const { count, percent, duration, bytes, time, known } = formats
 
 const EVERY_MS = 2000
-/** The number of polls in the chart of the hit rate, which is that of five minutes. */
+/** The number of polls that the chart of the hit rate shows: those of five minutes. */
 const SHOWN = 150
-/** The number of polls over which the live numbers are computed, ten seconds. */
+/** The number of polls over which the present rates are computed: those of ten seconds. */
 const LIVE = 5
 
 const now = section('now', 'Now')
 const operations = section('operations', 'Operations')
 const patterns = section('patterns', 'Key patterns')
 
-/** The counts of the last polls, `{ at, reads, hits, errors }`. */
+/** The counts of the last polls, each as `{ at, reads, hits, errors }`. */
 const history = []
 let status
 const listeners = []
 
-/** Adds a function that gets the status at each poll. */
+/** Adds a listener that receives the status at each poll. */
 cacheConsole.onStatus = (listener) => listeners.push(listener)
 
 poll({
@@ -46,7 +46,7 @@ function note ({ implementations, at }) {
   if (history.length > SHOWN) history.shift()
 }
 
-/** The reads between two polls; `undefined` before the second poll, and after a restart of the app. */
+/** Returns the reads between two polls; `undefined` before the second poll, and after a restart of the app. */
 function between (one, other) {
   if (one === undefined || other === undefined || other.reads < one.reads || other.at <= one.at) return undefined
   return { reads: other.reads - one.reads, hits: other.hits - one.hits, errors: other.errors - one.errors, seconds: (other.at - one.at) / 1000 }

@@ -1,4 +1,4 @@
-// The section of the rollout: its stage, criteria, history, and the actions of an operator.
+// The section of the console about the rollout: its stage, criteria and history, and the actions of an operator.
 const { cacheConsole } = globalThis
 const { element, nameOf, badge, table, facts, section, poll, ask, formats } = cacheConsole
 const { count, percent, duration, time, known } = formats
@@ -8,7 +8,7 @@ const EVERY_MS = 5000
 const TONES = { go: 'good', back: 'bad', wait: 'plain' }
 const UNITS = { percent: '\u00a0%', points: ' points', ms: ' ms', hours: ' h', requests: ' requests' }
 
-/** The actions, each with the question that is asked before it: what lowers or raises the percent takes effect in all processes. */
+/** The operator's actions. Each has a question that is asked first, since a change of the percent takes effect in all processes. */
 const ACTIONS = [
   ['pause', 'Pause'],
   ['resume', 'Resume'],
@@ -26,7 +26,7 @@ const rollout = section('rollout', 'Rollout', controls, result)
 
 let refresh
 
-// Only an app with a canary has the path of the rollout.
+// An app without a canary has no rollout endpoint, so the actions are hidden.
 controls.hidden = true
 cacheConsole.onStatus(({ enabled, rollout: current }) => {
   if (current?.stages !== undefined) refresh ??= poll({ path: PATH, everyMs: EVERY_MS, show })
@@ -84,7 +84,7 @@ function show (view) {
   )
 }
 
-/** Fills the list of stages once: an operator may have it open. */
+/** Fills the list of stages only when the stages change, since an operator may have the list open. */
 function keepStages ({ stages: percents, percent: now }) {
   const all = [0, ...percents]
   if (stages.options.length === all.length) return

@@ -1,11 +1,11 @@
-// The sections of the console, and how they get their numbers: from JSON of the same origin, again and again.
+// The sections of the console. They request their numbers repeatedly as JSON from the same origin.
 const { cacheConsole } = globalThis
 const { element, patchChildren } = cacheConsole
 
-/** The address of the console, under which its JSON is, with any prefix of the app. */
+/** The address of the console, with the app's prefix if there is one. The console's JSON endpoints are under it. */
 const base = location.origin + location.pathname.replace(/\/+$/, '')
 const TIME_LIMIT_MS = 10_000
-/** Milliseconds between two announcements of the numbers to a screen reader, which would otherwise speak without end. */
+/** Milliseconds between two announcements of numbers to a screen reader, which would otherwise speak all the time. */
 const ANNOUNCE_EVERY_MS = 20_000
 
 const main = document.querySelector('main')
@@ -22,19 +22,19 @@ pause.addEventListener('click', () => {
   pause.setAttribute('aria-pressed', String(isPaused))
 })
 
-/** Shows a message about the page itself; a screen reader speaks it. An empty text removes it. */
+/** Shows a message about the state of the page, which a screen reader also speaks. An empty text removes the message. */
 function tell (text) {
   if (message.textContent !== text) message.textContent = text
 }
 
-/** Speaks a summary of the numbers, if the last one was long enough ago. */
+/** Makes a screen reader speak a summary of the numbers, unless the last summary was less than `ANNOUNCE_EVERY_MS` ago. */
 function announce (text) {
   if (performance.now() - announcedAt < ANNOUNCE_EVERY_MS || news.textContent === text) return
   announcedAt = performance.now()
   news.textContent = text
 }
 
-/** Asks the app. Resolves with the status and the JSON of its response. */
+/** Sends a request to the app. Resolves with the status and the JSON of the response. */
 async function ask (path, body) {
   const response = await fetch(base + path, {
     headers: { accept: 'application/json', ...body === undefined ? {} : { 'content-type': 'application/json' } },
@@ -47,8 +47,8 @@ async function ask (path, body) {
 }
 
 /**
- * Asks for the numbers of a section now and at an interval, and shows them. A failure is shown, and ends with the next answer.
- * @returns the function that asks now
+ * Requests the numbers of a section now and at an interval, and shows them. A failure is shown until the next successful response.
+ * @returns the function that requests the numbers at once
  */
 function poll ({ path, everyMs, show }) {
   const name = path === '' ? 'the status' : path.slice(1)
@@ -83,7 +83,7 @@ function poll ({ path, everyMs, show }) {
 
 /**
  * Adds a section to the page, with a link to it.
- * @returns functions: `show` replaces its contents, `setHidden` removes it from view
+ * @returns functions: `show` replaces the contents of the section, `setHidden` hides or shows it
  */
 function section (id, title, ...fixed) {
   const contents = element('div', {}, element('p', { class: 'muted' }, 'Loading …'))

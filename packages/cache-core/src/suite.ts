@@ -1,5 +1,5 @@
-// The door `./suite`, for the sibling packages of the suite, which share one version. Other packages must not rely on it: a patch release
-// may change it.
+// The door `./suite`, for the sibling packages of the suite, which share one version. Other packages must not import this door: a patch
+// release may change it.
 export { ensureCore } from './fastify/plugin.js'
 export { refuseSiblings } from './fastify/app-packages.js'
 export type { Core } from './fastify/core.js'

@@ -15,20 +15,20 @@ import { valueClaims } from './conformance/value-claims.js'
 /** The number of attempts to check a claim in real time on a machine that is too busy. */
 const MAX_ATTEMPTS = 10
 /**
- * The units of real time by which the check of a claim may last longer than the claim waits. If it lasts longer, lifetimes may have ended
- * too early.
+ * The delay, in units of lifetime, that the check of a claim may have in real time. After a longer delay lifetimes may have ended too
+ * early.
  */
 const LATE_UNITS = 0.25
 
-/** Options of `testCache`. */
+/** The options of `testCache`, which declares the claims of the contract as tests. */
 export interface CacheTestOptions {
   /** Declares one test: the function of `node:test`, tap, vitest or mocha. The test must fail if `run` rejects. */
   test: (name: string, run: () => Promise<void>) => unknown
   /** Makes an empty cache that shares nothing with earlier ones; closed after each test, if it has `close`. */
   make: () => Cache | Promise<Cache>
   /**
-   * Makes a second cache on the same store as `cache`, as another process would have. It is closed after each test, if it has `close`.
-   * Claims about leases are then checked between the two caches. Default: `cache` is used for both.
+   * Makes a second cache that uses the same store as `cache`, like the cache of another process. It is closed after each test, if it has
+   * `close`. Claims about leases are then checked between the two caches. Default: `cache` is used for both.
    */
   peerOf?: (cache: Cache) => Cache | Promise<Cache>
   /** The prefix of the name of each test. Default: the name of the cache, or of its class. */
@@ -37,12 +37,12 @@ export interface CacheTestOptions {
   advance?: (ms: number) => void | Promise<void>
   /**
    * The shortest lifetime of an entry in the claims, in seconds, of which the other lifetimes are multiples. Default 1 with `advance`, 0.2
-   * without. A slow store needs more.
+   * without. A slow store needs a longer lifetime.
    */
   unit?: number
   /**
-   * Whether the cache itself refuses invalid keys, tags, values and lifetimes, with the codes of this package. A cache behind
-   * `fastify.cache`, which checks the arguments of every call, need not. Default `false`.
+   * Whether the cache itself refuses invalid keys, tags, values and lifetimes, with the codes of this package. A cache that is only used
+   * through `fastify.cache` need not check them, since `fastify.cache` checks the arguments of every call. Default `false`.
    */
   checksInput?: boolean
   /** Whether the cache reads dates, maps, sets, BigInts and typed arrays as they were stored: its serializer is `rich`. Default `false`. */
@@ -93,12 +93,12 @@ function claimsFor (cache: Cache, checksInput: boolean, isRich: boolean): Claim[
   return [...claims, ...rich, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
 }
 
-/** The time of one check of a claim; it starts when the object is made. */
+/** Measures the time of one check of a claim, from the time at which the object is made. */
 class ClaimTime implements Time {
   readonly unit: number
   readonly #advance: CacheTestOptions['advance']
   readonly #began = performance.now()
-  /** The milliseconds that the claim has waited so far. */
+  /** The milliseconds for which the claim has waited so far. */
   #waited = 0
 
   constructor (advance: CacheTestOptions['advance'], unit: number | undefined) {
@@ -112,7 +112,7 @@ class ClaimTime implements Time {
     await (this.#advance ?? wait)(ms)
   }
 
-  /** Whether more real time has passed than the lifetimes of a claim allow: the machine was busy. */
+  /** Whether more real time has passed than the lifetimes of a claim allow, because the machine was busy. */
   get isLate (): boolean {
     return this.#advance === undefined && performance.now() - this.#began - this.#waited > LATE_UNITS * this.unit * 1000
   }

@@ -9,7 +9,7 @@ import { ThreeMethodCache } from '@x/test-kit/foreign-caches'
 import { errorsOf, makeClient } from '@x/test-kit/make-client'
 import { runScript } from '@x/test-kit/run-script'
 
-// Functions of an app may throw, reject or hang. An unhandled rejection would end this process, and so fail the test.
+// Functions of an app may throw, reject or hang. An unhandled rejection would end this process, and the test would fail.
 const bug = new Error('bug')
 const throwing = (): never => { throw bug }
 const rejecting = (): any => Promise.reject(bug)
@@ -128,7 +128,7 @@ t.test('warm: what is no item has failed, and the rest is loaded', async (t) => 
   t.same(await client.namespace('app').warm(items), { warmed: 1, failed: 2, skipped: 0 })
 })
 
-/** An app whose logger fails in one way. */
+/** Makes an app whose logger fails in one way. */
 function appWithLogger (t: Test, fault: () => unknown) {
   const log = { fatal: fault, error: fault, warn: fault, info: fault, debug: () => {}, trace: () => {}, silent: () => {}, level: 'info', child: () => log } as unknown as FastifyBaseLogger
   const app = Fastify({ loggerInstance: log, disableRequestLogging: true })

@@ -101,7 +101,7 @@ t.test('parseCacheControl: no text before or behind hides a restrictive directiv
     ['private', 'isPrivate'], ['private=""', 'isPrivate'], ['private="a, b"', 'isPrivate'], ['PRIVATE=x', 'isPrivate'], ['no-store', 'noStore'],
     ['no-cache', 'noCache'], ['no-cache="set-cookie"', 'noCache'], ['must-revalidate', 'mustRevalidate'], ['proxy-revalidate', 'proxyRevalidate']
   ) as fc.Arbitrary<[string, keyof CacheControl]>
-  // A text with an even number of quotes may quote the directive, which then is none.
+  // The text around the directive contains no quotes, since a quoted directive would not count as one.
   const around = anyField.filter((text) => !text.includes('"'))
   fc.assert(fc.property(around, restrictive, around, (before, [directive, property], behind) => {
     const control = parseCacheControl(`${before},${directive},${behind}`)

@@ -69,7 +69,7 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
     await set
     t.same(await client.get(KEY), ok({ list: [1] }))
     if (kind !== 'foreign') return
-    // Also while it waits behind another store.
+    // The value is also copied if the store waits behind an earlier store.
     impl.held.add('set')
     const first = client.set(KEY, 1)
     const options = { ttl: 5 }

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 
 const HOUR = 3_600_000
 
-/** Both clocks of a machine, and the clock that is made of them. */
+/** The monotonic clock and the wall clock of a machine, and the clock that is made from both. */
 function machine (t: Test): { clock: ElapsedClock; run: (ms: number) => void; sleep: (ms: number) => void; setWall: (ms: number) => void } {
   const { now } = Date
   t.teardown(() => { Date.now = now })

@@ -5,7 +5,7 @@ import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 import { SlowCache } from '@x/test-kit/slow-cache'
 import { Random, VirtualTime } from '@x/test-kit/virtual-time'
 
-// SEED=n repeats one round, FOR_SECONDS=n runs longer.
+// SEED=n repeats one round of a failed test, FOR_SECONDS=n makes the test run longer.
 const SECONDS = Number(process.env.FOR_SECONDS ?? 0.6)
 const ACTORS = 6
 const STEPS = 60
@@ -16,23 +16,23 @@ interface Caches { make: (time: VirtualTime, random: Random, store: SharedStore)
 const down = new Error('the source is down')
 
 /**
- * A source of truth whose every change is followed by a removal, and readers. Once a removal has resolved, no call that
- * starts may be given what the source had lost by the time the removal was called.
+ * A source of data whose every change is followed by a removal from the cache, with readers. After a removal has resolved, a call that
+ * starts must not get a value that was outdated when the removal was called.
  */
 class World {
   readonly failures: string[] = []
   readonly time = new VirtualTime()
   readonly #random: Random
-  /** One for each process. */
+  /** The cache clients, one for each process. */
   readonly #clients: CacheClient[]
-  /** Of the only process, which swaps them; none where processes share a store. */
+  /** The implementations that a single process swaps; empty if several processes share a store. */
   readonly #implementations: Cache[] = []
   readonly #versions = new Map(KEYS.map((key) => [key, 1]))
-  /** The oldest version that a call may be given from now on: of any value, and of a fresh one. */
+  /** The oldest version of each key that a call may get from now on. `#hardFloor` is for any value, `#softFloor` for a fresh value. */
   readonly #hardFloor = new Map<string, number>()
   readonly #softFloor = new Map<string, number>()
   readonly #log: string[] = []
-  /** Keys that a `set` is under way for. */
+  /** Keys for which a `set` is pending. */
   readonly #beingSet = new Set<string>()
 
   constructor (seed: number, { make, processes = 1 }: Caches) {
@@ -47,11 +47,11 @@ class World {
     })
   }
 
-  /** The client of any process. */
+  /** The client of a randomly chosen process. */
   get #cache (): CacheClient { return this.#random.pick(this.#clients) }
 
   async run (): Promise<string[]> {
-    // Early refreshes are drawn by the seed, too.
+    // Early refreshes use the random numbers of the seed, too, so that a round can be repeated.
     Math.random = () => this.#random.next()
     await this.time.run(Array.from({ length: ACTORS }, (_, actor) => this.#act(actor)))
     return this.failures.length === 0 ? [] : [...this.failures, ...this.#log]
@@ -132,7 +132,7 @@ class World {
     this.#note(id, `touch ${key}: ${result.ok && result.value}`)
   }
 
-  /** Half of the keys have a tag that only the value tells, which the group covers. */
+  /** Returns the options for a key. Half of the keys have a tag that depends on the value; the tag of the group covers it. */
   #optionsOf (key: string): GetOrSetOptions<Versioned> {
     const random = this.#random
     const [group] = key.split(':') as [string]
@@ -153,7 +153,7 @@ class World {
     result.value.forEach((value, at) => { if (value !== null) this.#check(id, keys[at]!, floors[at]!, value) })
   }
 
-  /** Changes the source and tells the cache, in one of all ways. */
+  /** Changes the source, then removes or invalidates the entry in a randomly chosen way. */
   async #change (id: string): Promise<void> {
     const random = this.#random
     const cache: FastifyCache = random.chance(0.3) ? this.#cache.withArm('control') : this.#cache
@@ -186,7 +186,10 @@ class World {
     if (result.ok) for (const key of keys) this.#raise(key, then.get(key)!, isSoft)
   }
 
-  /** Whether a write of the keys would race with a `set` of another process, which may land behind it: no load, and the app's to order. */
+  /**
+   * Whether a write of the keys could be overtaken by a pending `set` of another process. Such a race is not about loads, and the app must
+   * order these writes itself.
+   */
   #overtakes (keys: string[]): boolean {
     return this.#clients.length > 1 && keys.some((key) => this.#beingSet.has(key))
   }
@@ -220,7 +223,7 @@ class World {
   async #swap (id: string): Promise<void> {
     if (this.#implementations.length === 0) return
     const { registry } = this.#cache
-    // Also away and back while calls are under way.
+    // A swap may go to another implementation and back while calls are pending.
     for (let times = this.#random.pick([1, 1, 2]); times > 0; times--) {
       this.#note(id, 'swap')
       registry.register(this.#implementations.find((each) => each !== registry.current)!)

@@ -10,7 +10,7 @@ const PATH = '/internal/cache'
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
 const FOLDER = new URL('../console/', import.meta.url)
 
-/** The directives of a Content-Security-Policy. */
+/** Returns the directives of a Content-Security-Policy. */
 function directives (policy: string): Record<string, string> {
   return Object.fromEntries(policy.split('; ').map((each) => [each.slice(0, each.indexOf(' ')), each.slice(each.indexOf(' ') + 1)]))
 }

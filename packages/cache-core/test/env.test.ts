@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { resolveCoreOptions } from '../src/fastify/options.js'
 import { anyCharacter } from '@x/test-kit/texts'
 
-/** That reading fails, and says which variable, what it got and what it takes. */
+/** Checks that reading a variable fails, and that the message has the name of the variable, its value and the allowed values. */
 function refuses (t: Test, read: () => unknown, name: string, got: string, allowed: RegExp): void {
   t.throws(read, { code: 'CACHE_ERR_ENV_INVALID' })
   try {

@@ -6,7 +6,8 @@ import * as errors from '../src/contract/errors.js'
 
 type Fault = (...args: unknown[]) => CacheError
 
-// What a Result may hold is made by functions, what is thrown by constructors, and the rest are questions.
+// The factories of errors that a Result may hold have names in lower case. Constructors of thrown errors begin with a capital; two
+// functions that check errors are left out.
 const faults = Object.entries(errors).filter(([name]) => /^[a-z]/.test(name) && name !== 'isCacheError' && name !== 'errorType') as [string, Fault][]
 
 t.test('each fault: is an Error with a code of its own, which isCacheError knows', async (t) => {
@@ -18,7 +19,7 @@ t.test('each fault: is an Error with a code of its own, which isCacheError knows
     return error.code
   })
   t.ok(codes.length > 8)
-  // Some codes have a second sentence, which says more.
+  // Some codes have a second factory with a more precise message.
   t.same(codes.filter((code, at) => codes.indexOf(code) !== at), ['CACHE_ERR_AUTH', 'CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_UNSUPPORTED'])
 })
 

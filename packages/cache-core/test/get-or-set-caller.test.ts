@@ -10,7 +10,7 @@ import { CacheClient } from '@x/cache-core/suite'
 const KEY = 'user:1'
 const implementations = { memory: undefined, foreign: () => new ForeignCache() }
 
-/** A request as Fastify hands it out, whose client a test can send away. */
+/** Makes a request like one of Fastify, whose client a test can disconnect. */
 function requestOf ({ isConnected = false } = {}) {
   const controller = new AbortController()
   return {
@@ -19,7 +19,7 @@ function requestOf ({ isConnected = false } = {}) {
   }
 }
 
-/** A source like `fetch`: rejects as soon as the signal is aborted. */
+/** A source like `fetch`, which rejects as soon as the signal is aborted. */
 function untilAborted (signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     if (signal.aborted) reject(signal.reason)
@@ -99,7 +99,7 @@ t.test('getOrSet: any failure of a load whose client has gone is the end of a ca
 
 t.test('getOrSet: a source that fails while the client is there fails all who wait, once', async (t) => {
   const { client } = makeClient()
-  // Fastify aborts the signal of a request as soon as its body has been read.
+  // The client stays connected, although Fastify aborts the signal of a request as soon as its body has been read.
   const { caller, leave } = requestOf({ isConnected: true })
   const bound = client.withArm('cached', undefined, caller)
   const failure = new Error('the source is down')
@@ -178,7 +178,7 @@ t.test('request.cache: is bound to its request: a client that leaves takes no ot
       if (request.headers['x-leaves'] === undefined) return 'value'
       const { signal } = request
       void leaving.promise.then(() => request.raw.destroy())
-      // A driver with an error of its own for it.
+      // The source is a driver that rejects with an error of its own for an aborted signal.
       return await untilAborted(signal).catch(() => { throw new Error('canceled') })
     })
   })

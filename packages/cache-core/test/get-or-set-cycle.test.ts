@@ -10,7 +10,7 @@ import { makeClient } from '@x/test-kit/make-client'
 const implementations = { memory: undefined, foreign: () => new ForeignCache() }
 const OVERDUE_MS = 34_000
 
-/** A client that knows the loader of a call behind an `await`, too, or only in its synchronous part. */
+/** Makes a client that finds the loader of a call also after an `await`, or only in the loader's synchronous part. */
 function made (isAlwaysTracked: boolean, implementation?: () => any): ReturnType<typeof makeClient<any>> {
   const all = makeClient<any>(implementation)
   Object.assign(all.registry.flights, { scopes: new LoadScopes(isAlwaysTracked) })

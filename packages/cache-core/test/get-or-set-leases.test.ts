@@ -5,7 +5,7 @@ import { deferred, settle } from '@x/test-kit/deferred'
 import { FakeClock } from '@x/test-kit/fake-clock'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
-/** Two processes on one store. */
+/** Makes two processes with one shared store. */
 function twoProcesses () {
   const clock = new FakeClock()
   const store = new SharedStore(clock)
@@ -20,7 +20,7 @@ function twoProcesses () {
 
 type Process = ReturnType<typeof twoProcesses>['near']
 
-/** Begins a load that a test ends, and waits until its loader runs. */
+/** Begins a load that the test ends, and waits until its loader runs. */
 async function begin<T> ({ client }: Process, options: GetOrSetOptions<T> = {}) {
   const source = deferred<T>()
   const running = deferred()
@@ -30,7 +30,7 @@ async function begin<T> ({ client }: Process, options: GetOrSetOptions<T> = {}) 
   return { source, answer }
 }
 
-/** Ways to change the key, or what it is tagged with, in another process. */
+/** Ways in which another process can change the key or its tags. */
 const changes: Record<string, (cache: Cache) => Promise<unknown>> = {
   del: (cache) => cache.del('key'),
   delMany: (cache) => cache.delMany!(['other', 'key']),
@@ -50,7 +50,7 @@ for (const [name, change] of Object.entries(changes)) {
       source.resolve('old')
       t.equal(await answer, 'old', 'who asked before has it')
       await settle()
-      // Softly invalidated, it is stored as stale; whoever takes stale values is served it once more.
+      // The value of a softly invalidated load is stored as stale, so a caller with a stale window gets it once more.
       if (name === 'tags.invalidate, soft' && 'staleWhileRevalidate' in options) {
         t.match(await far.client.get('key'), { value: null })
         return

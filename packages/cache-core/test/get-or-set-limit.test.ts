@@ -9,7 +9,7 @@ import { runScript } from '@x/test-kit/run-script'
 
 const KEY = 'user:1'
 const LIMIT_MS = 30_000
-/** Until all loads of the limit are overdue: they end within 9/8 of it. */
+/** Milliseconds after which all loads are overdue, since a load is overdue between the limit and 9/8 of it. */
 const OVERDUE_MS = 34_000
 const hang = (): Promise<never> => new Promise(() => {})
 

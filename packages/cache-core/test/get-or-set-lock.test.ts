@@ -11,7 +11,7 @@ import { errorsOf, makeClient } from '@x/test-kit/make-client'
 const KEY = 'user:1'
 const LOCK = { lock: true }
 
-/** Apps of several processes on one cache. */
+/** Makes the clients of several processes that share one cache. */
 function processes (impl: Cache = new MemoryCache()): CacheClient[] {
   return [1, 2, 3].map(() => {
     const registry = new CacheRegistry()

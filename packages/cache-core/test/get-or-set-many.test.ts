@@ -9,7 +9,7 @@ import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const down = new Error('the source is down')
 
-/** A loader of several keys that records the keys of each call. */
+/** Makes a loader of several keys that records the keys of each call. */
 function recorder (load: (keys: string[], context: LoadManyContext) => any = (keys) => keys.map((key) => `value of ${key}`)) {
   const batches: string[][] = []
   return {
@@ -338,7 +338,7 @@ t.test('getOrSetMany: types: values are those of the loader, or undefined', asyn
 
 t.test('getOrSetMany: a Map that throws when it is read is a failed load', async (t) => {
   const { client } = makeClient()
-  // A proxy of a Map is an instance of Map whose methods throw.
+  // A proxy of a Map is an instance of Map, but its methods throw.
   const proxy = (keys: string[]) => new Proxy(new Map(keys.map((key) => [key, 1])), {})
   await t.rejects(client.getOrSetMany(['a', 'b'], proxy), TypeError)
   t.same(await client.getOrSetMany(['a', 'b'], () => [1, 2]), [1, 2], 'the next call loads')

@@ -7,7 +7,7 @@ import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 
-/** Both ways not to be cached: the operator observes, or the request is control. */
+/** Makes clients for both cases without a cache: a pass-through implementation, and the control arm. */
 function observing () {
   const registry = new CacheRegistry()
   const { client, registry: cached, impl } = makeClient(() => new ForeignCache())

@@ -9,7 +9,7 @@ const KEY = 'user:1'
 const OPTIONS = { ttl: 10, staleIfError: 600, softTimeoutMs: 100, retryAfterMs: 0 }
 const down = new Error('the source is down')
 
-/** A client whose key was loaded with `OPTIONS`, on fake timers; its ttl has passed. */
+/** Makes a client with fake timers whose key was loaded with `OPTIONS`, and whose ttl has passed. */
 async function stale (t: Test, isForeign: boolean, options: object = OPTIONS) {
   const time = new FakeTime(t)
   const registry = new CacheRegistry({ clock: time.clock })
@@ -44,7 +44,7 @@ for (const isForeign of [false, true]) {
 
   t.test(`getOrSet: a load that is faster than softTimeoutMs answers its caller, and no timer is left (${kind})`, async (t) => {
     const { client, time } = await stale(t, isForeign)
-    // The timers of time limits that calls share remain.
+    // The timers of time limits that several calls share are still set.
     await client.getOrSet('user:2', () => 'new', { ...OPTIONS, softTimeoutMs: undefined })
     await settle()
     const before = time.pending

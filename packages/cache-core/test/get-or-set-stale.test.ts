@@ -7,7 +7,7 @@ import { countsOf, makeClient } from '@x/test-kit/make-client'
 const KEY = 'user:1'
 const down = new Error('the source is down')
 
-/** A client whose key was loaded at 0 with these options; `read` asks again. */
+/** Makes a client whose key was loaded at the time 0 with these options; `read` calls `getOrSet` again. */
 async function stored (options: object, isForeign = false) {
   const made = isForeign ? makeClient<any>((clock) => new ForeignCache({ clock })) : makeClient<any>()
   const { client } = made
@@ -134,7 +134,7 @@ for (const isForeign of [false, true]) {
     const slow = deferred<string>()
     const call = read(() => slow.promise)
     await settle()
-    // As another process does: past this one's registry.
+    // The call bypasses the registry, like an invalidation by another process.
     await impl.tags.invalidate('users')
     slow.reject(down)
     await t.rejects(call, down)
@@ -266,7 +266,8 @@ function stubRandom (t: Test, random: number): void {
 }
 
 t.test('getOrSet: earlyRefresh refreshes before the ttl ends, the earlier the slower the load', async (t) => {
-  stubRandom(t, 1 - Math.exp(-1)) // -log(1 - random) is 1: due once ttlLeft <= load time × beta
+  // With this random number `-log(1 - random)` is 1, so a refresh is due if `ttlLeft` is at most load time × beta.
+  stubRandom(t, 1 - Math.exp(-1))
   for (const [loadSeconds, beta, due] of [[2, 1, 8], [2, 2, 6], [0.5, 1, 9.5]] as const) {
     const { clock, registry, read, loads } = await stored({ ttl: 10, earlyRefresh: beta })
     registry.stats.loadsOf('user').recent = loadSeconds
@@ -304,7 +305,7 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
   for (const cause of ['the ttl has passed', 'a soft invalidation', 'earlyRefresh']) {
     t.test(`getOrSet: a refresh that ends during the read of a call is not followed by another one (${kind}, ${cause})`, async (t) => {
       stubRandom(t, 1 - Math.exp(-1))
-      // The read and the refresh take some turns of microtasks each; the number of the loader's turns decides which one ends first.
+      // The read and the refresh each need some turns of microtasks. The number of turns of the loader decides which one ends first.
       for (let turns = 0; turns < 10; turns++) {
         const { client, clock, registry } = makeClient<any>(implementation)
         const options = { ttl: 10, staleWhileRevalidate: 60, tags: ['users'], earlyRefresh: cause === 'earlyRefresh' ? 1 : undefined }

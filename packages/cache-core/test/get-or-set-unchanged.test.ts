@@ -19,7 +19,7 @@ const implementations: Record<string, ((clock: FakeClock) => Cache) | undefined>
   shared: (clock) => new SharedCache(new SharedStore(clock))
 }
 
-/** A client whose key holds `ADA` with these options. */
+/** Makes a client whose key has the value `ADA`, stored with these options. */
 async function stored (kind: string, options: object) {
   const made = makeClient<any>(implementations[kind])
   await made.client.getOrSet(KEY, () => ADA, options)
@@ -68,7 +68,7 @@ for (const kind of Object.keys(implementations)) {
     const options = { ttl: 10, earlyRefresh: 1e9 }
     const { client, clock } = await stored(kind, { ...options, earlyRefresh: undefined })
     clock.advance(9)
-    // A load that took a while makes the early refresh certain.
+    // A recorded load of one second makes the early refresh certain.
     client.registry.active.stats.of(KEY).loads.record(1, false)
     await client.getOrSet(KEY, ({ stale, unchanged }) => {
       t.match(stale, { value: ADA, age: 9 })

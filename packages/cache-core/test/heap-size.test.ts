@@ -1,7 +1,7 @@
 import t from 'tap'
 import { runScript } from '@x/test-kit/run-script'
 
-/** Bytes per entry, measured in a process of its own. */
+/** The bytes per entry, measured in a separate process. */
 interface Measured { held: number; counted: number; left: number }
 
 const prelude = `
@@ -72,7 +72,7 @@ const keysCut = async () => {
 }
 `
 
-/** Entries of a kind: enough that what else is on the heap does not count; of kilobytes, fewer are. */
+/** The number of entries of a kind. It is large, so that other bytes in the heap do not matter; for kinds of kilobytes it is smaller. */
 const countOf = (kind: string): number => ['a large object', 'a stored response'].includes(kind) ? 5000 : 20_000
 
 const kinds: Record<string, string> = {
@@ -91,7 +91,7 @@ const kinds: Record<string, string> = {
   'a stored response': "'edge:' + i, Buffer.alloc(1500, i), { ttl: 60, staleIfError: 60, tags: ['edge-uri:' + String(i).padEnd(43, 'x')] }"
 }
 
-/** 0.8 of what these held, cloned, when each entry had an object, with boxed numbers, of its own. */
+/** The maximum bytes per entry: 0.8 of the bytes of a design with an object and boxed numbers for each entry. */
 const most: Record<string, number> = { 'a small object': 0.8 * 402, 'a small object with two tags': 0.8 * 676 }
 
 const cuts: Record<string, string> = {
@@ -111,13 +111,13 @@ interface All {
   keysCut: number
 }
 
-/** The script's steps: each kind of entry, measured into an object of that name, in one isolation. */
+/** Returns the statements of the script that measure each kind of entry, in each isolation, into an object of that name. */
 const each = (name: 'kinds' | 'cuts', entries: Record<string, string>): string => ISOLATIONS.flatMap((isolation) => Object.entries(entries).map(
   ([kind, entry]) => `all.${name}.${isolation}[${JSON.stringify(kind)}] = await measure('${isolation}', ${name === 'cuts' ? 50 : countOf(kind)}, (i) => [${entry}])`
 )).join('\n')
 
 let measured: Promise<All> | undefined
-/** All that is measured, by one process: each would take two seconds to start. */
+/** Makes all measurements in one process, since each process would need two seconds to start. */
 const measureAll = (): Promise<All> => (measured ??= runScript(`${prelude}${measures}
   const all = { kinds: { clone: {}, freeze: {} }, cuts: { clone: {}, freeze: {} } }
   all.churned = await churned()

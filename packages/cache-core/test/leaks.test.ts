@@ -41,7 +41,7 @@ t.test('causeOf: is undefined for what is no error of the suite', async (t) => {
   t.equal(causeOf(withCause(new Error('x'), 7)), 7)
 })
 
-/** A cache whose every member fails in one way, telling all it was given. */
+/** Makes a cache whose members all fail in one way, with an error that contains their arguments. */
 function failing (fail: (...args: unknown[]) => unknown): Cache {
   const member = (...args: unknown[]): never => fail(...args) as never
   return {

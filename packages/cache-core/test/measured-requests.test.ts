@@ -9,7 +9,7 @@ import { MeasuredRequests, RequestMeasurements } from '../src/fastify/measured-r
 
 type Heard = readonly [kind: string, milliseconds: number | undefined, rest: unknown]
 
-/** An app with one listener that writes down what it receives. */
+/** Makes an app with one listener that records its calls. */
 function measuredApp (t: Test, prepare: (app: FastifyInstance) => void = () => {}) {
   const time = new FakeTime(t)
   const app = Fastify()
@@ -27,7 +27,7 @@ function measuredApp (t: Test, prepare: (app: FastifyInstance) => void = () => {
     time.advance(40)
     reply.send('taken')
   })
-  /** Sends a request that hangs; the function that it returns ends the connection. */
+  /** Sends a request without a response; the returned function ends the connection. */
   const hang = async (): Promise<() => Promise<void>> => {
     if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })
     const before = hanging.length
@@ -149,7 +149,7 @@ t.test('close: ends the timer', async (t) => {
   t.equal(time.pending, 0)
 })
 
-/** The names of the hooks that are added to an app from now on, in their order. */
+/** Returns the names of the hooks that are added to an app from now on, in order. */
 function hooksAddedTo (app: FastifyInstance): string[] {
   const hooks: string[] = []
   const { addHook } = app

@@ -27,7 +27,7 @@ t.test('maxEntries: the order of use is that of an independent LRU, for any stre
   const calls = fc.array(fc.record({ do: fc.constantFrom('get', 'get', 'getEntry', 'getMany', 'set', 'set', 'del'), key: fc.nat(12) }), { maxLength: 200 })
   await fc.assert(fc.asyncProperty(calls, fc.integer({ min: 1, max: 8 }), async (calls, maxEntries) => {
     const cache = new MemoryCache({ maxEntries })
-    // The most recently used is the last.
+    // The model's keys in the order of use; the last one was used most recently.
     const lru: string[] = []
     const use = (key: string): boolean => {
       const at = lru.indexOf(key)

@@ -15,7 +15,7 @@ const steps = fc.array(fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const) }) }
 ), { maxLength: 80 })
 
-/** What was stored, with the moments at which it, and each of its tags, was captured. */
+/** A stored value of the model, with the times at which the value and each of its tags were captured. */
 interface ModelEntry { value: number; began: number; tags: Map<string, number>; freshUntil: number; goneAt: number }
 
 /** Compares every key after every step with a model that forgets nothing and has no bounds. */

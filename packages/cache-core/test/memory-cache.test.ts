@@ -143,7 +143,7 @@ t.test('freeze: a value deeper than the stack is stored where JSON.stringify tak
   const depth = 200_000
   const { stringify } = JSON
   t.teardown(() => { JSON.stringify = stringify })
-  // Node 26 needs no stack for a deep value; older versions refuse it before it comes to be frozen.
+  // Node 26 serialises a deep value without using the stack; older versions refuse the value before it could be frozen.
   JSON.stringify = () => '['.repeat(depth) + ']'.repeat(depth)
   const { ok } = await cache.set('key', [])
   JSON.stringify = stringify
@@ -183,7 +183,7 @@ t.test('set: never throws, whatever it is given', async (t) => {
   const revoked = Proxy.revocable({}, {})
   revoked.revoke()
   for (const value of [detached, revoked.proxy]) t.match(await cache.set('key', value), { error: { code: 'CACHE_ERR_VALUE_INVALID' } })
-  // JSON.stringify of Node 26 takes it.
+  // `JSON.stringify` of Node 26 accepts the deep value.
   const result = await cache.set('key', deep)
   if (!result.ok) t.equal(result.error.code, 'CACHE_ERR_VALUE_INVALID')
 })

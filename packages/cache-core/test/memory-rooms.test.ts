@@ -72,7 +72,7 @@ t.test('responseShare: the order of use is that of two independent lists, for an
   const calls = fc.array(call, { maxLength: 400 })
   await fc.assert(fc.asyncProperty(calls, fc.integer({ min: 1, max: 20 }), shares, async (calls, maxEntries, responseShare) => {
     const cache = new MemoryCache({ maxEntries, responseShare })
-    // The most recently used is the last.
+    // The model's keys in the order of use; the last one was used most recently.
     let used: string[] = []
     const use = (key: string): boolean => {
       if (!used.includes(key)) return false
@@ -93,7 +93,7 @@ t.test('responseShare: the order of use is that of two independent lists, for an
         await cache.del(key)
         used = used.filter((other) => other !== key)
       } else if (what === 'clear') {
-        // Seldom: a full cache shows more.
+        // `clear` is called rarely, since a full cache tests more.
         if (id > 0) continue
         await cache.clear()
         used = []
@@ -116,7 +116,7 @@ t.test('responseShare: bytes stay within the bound, and responses take nothing o
     const values = keysOf('user', 10)
     for (const key of values) await cache.set(key, 'x'.repeat(1000))
     for (const { isResponse, id, bytes, isTagged } of calls) {
-      // The app's own changes are small: its values and those of the others are less than its half.
+      // The values that the test itself changes are small: together with the others they use less than half of the cache.
       if (isResponse) await cache.set(`edge:${id}`, Buffer.alloc(bytes), isTagged ? { tags: [`edge-uri:${id}`] } : {})
       else await cache.set(`other:${id % 10}`, 'x'.repeat(bytes % 500))
       if (cache.bytes > maxBytes) return false

@@ -171,7 +171,7 @@ t.test('clear: every entry is invalid, and those stored later are not', async (t
   t.same([tags.isValid(before.states), tags.isValid(entry(tags, 'a').states)], [false, true])
 })
 
-/** What was stored, and as the model sees it: the moment at which it was captured, and at which each of its tags was. */
+/** A stored value of the model, with the times at which the value and each of its tags were captured. */
 interface ModelEntry { resolved: EntryTags | undefined; began: number; tags: Map<string, number> }
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
@@ -183,7 +183,7 @@ const steps = fc.array(fc.oneof(
   fc.record({ do: fc.constant('clear' as const), tags: fc.constant([]) })
 ), { maxLength: 60 })
 
-// The model keeps the moment of each invalidation for ever, which is what no bounded memory can.
+// The model remembers the time of every invalidation, which a cache with bounded memory cannot do.
 function run (maxTags: number, isExact: boolean): void {
   fc.assert(fc.property(steps, (steps) => {
     const tags = make(maxTags)
@@ -220,7 +220,7 @@ function run (maxTags: number, isExact: boolean): void {
       const isAfter = (moments: Map<string, number>): boolean => {
         return began > cleared && [...captured].every(([tag, began]) => began > (moments.get(tag) ?? -1))
       }
-      // An entry without tags is cleared with the entries, which are not here.
+      // An entry without tags is removed by clearing the entries, which are not part of this test.
       if (resolved?.states.length === 0) return true
       const isValid = resolved !== undefined && tags.isValid(resolved.states)
       if (!isValid) return !isExact || !isAfter(hard)

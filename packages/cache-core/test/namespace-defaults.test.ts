@@ -8,7 +8,7 @@ import { errorsOf, makeClient } from '@x/test-kit/make-client'
 interface User { id: number; team: string }
 const ADA: User = { id: 1, team: 'red' }
 
-/** Ways to store a value under a key of a namespace. */
+/** The ways in which a value can be stored under a key of a namespace. */
 const stores: Record<string, (cache: FastifyCache, key: string, value: unknown, options?: object) => Promise<unknown>> = {
   set: (cache, key, value, options) => cache.set(key, value, options),
   setMany: (cache, key, value, options) => cache.setMany([options === undefined ? { key, value } : { key, value, options }]),
@@ -199,7 +199,7 @@ t.test('namespace: functions among its defaults that return a promise or no list
     t.equal(await tagged.getOrSet('b', () => 1, own as never), 1)
     t.match(await tagged.set('a', 1), { ok: false, error: { code: 'CACHE_ERR_TAG_INVALID' } })
     t.match(await timed.set('a', 1), { ok: false, error: { code: 'CACHE_ERR_TTL_INVALID' } })
-    // An unhandled rejection fails the test, once the event loop has turned.
+    // An unhandled rejection would fail the test in the next turn of the event loop.
     await new Promise((resolve) => { setImmediate(resolve) })
   }
 })

@@ -7,10 +7,10 @@ import { FakeClock } from '@x/test-kit/fake-clock'
 import { countsOf } from '@x/test-kit/make-client'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
-/** A cache of one process that holds copies, which a test writes: they may differ from the shared store. */
+/** The cache of one process with copies that a test writes, so that they may differ from the shared store. */
 class NearCache extends SharedCache implements NearReads {
   readonly copies = new Map<string, unknown>()
-  /** The hints of the reads that went to the store. */
+  /** The hints of the reads that reached the store. */
   readonly hints: (ReadHint | undefined)[] = []
 
   override getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
@@ -128,7 +128,7 @@ t.test('get: a cache that came back into service serves no copy before it was cl
 t.test('getOrSet: after the wait for a lock the entry is read from the store: a copy may be older than the lock', async (t) => {
   const { cache, client } = setUp()
   Object.assign(cache, { lock: async () => ok({ token: 1, release: async () => ok(), extend: async () => ok() }) })
-  // The copy appears after the first look-up: a message about it is still on its way.
+  // The copy appears after the first look-up, as if the message that removes it were still on its way.
   cache[readNear] = () => undefined
   const getEntry = cache.getEntry.bind(cache)
   cache.getEntry = async (key, hint) => {

@@ -9,7 +9,7 @@ interface Exchange {
   hasBody?: boolean
   request?: Headers
   status?: number
-  /** Beside `Cache-Control: max-age=60`. */
+  /** Response headers in addition to `Cache-Control: max-age=60`. */
   response?: Headers
   rule?: Partial<StorageRule>
 }

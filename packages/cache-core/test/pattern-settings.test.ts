@@ -10,7 +10,7 @@ const OPTIONS = { item: { ttl: 100, staleWhileRevalidate: 50, staleIfError: 70, 
 
 interface Tested { readonly client: FastifyCache; readonly registry: CacheRegistry; readonly clock: FakeClock }
 
-/** A client over a MemoryCache with a clock, whose key patterns have options. */
+/** Makes a client over a MemoryCache with a fake clock, whose key patterns have options. */
 function clientOf (patterns: Record<string, PatternOptions> = OPTIONS): Tested {
   const clock = new FakeClock()
   const registry = new CacheRegistry({ clock, patterns })
@@ -18,7 +18,7 @@ function clientOf (patterns: Record<string, PatternOptions> = OPTIONS): Tested {
   return { client: new CacheClient(registry), registry, clock }
 }
 
-/** The lifetimes and tags of a stored entry. */
+/** Returns the lifetimes and tags of a stored entry. */
 async function entryOf (client: FastifyCache, key: string): Promise<{ ttl: number; window: number; tags: string[] } | null> {
   const result = await client.getEntry(key)
   if (!result.ok || result.value === null) return null
@@ -26,7 +26,7 @@ async function entryOf (client: FastifyCache, key: string): Promise<{ ttl: numbe
   return { ttl: ttlLeft, window: staleLeft - ttlLeft, tags }
 }
 
-/** The entry after a load with these options. */
+/** Returns the lifetimes and tags of the entry after a load with these options. */
 async function loadedWith (options: GetOrSetOptions<any>, key = 'item:1'): Promise<Awaited<ReturnType<typeof entryOf>>> {
   const { client } = clientOf()
   await client.getOrSet(key, () => 'value', options)

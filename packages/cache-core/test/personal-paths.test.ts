@@ -22,19 +22,19 @@ t.test('hasUrl: what lies under the prefix, at a slash', async (t) => {
 t.test('hasUrl: in whatever way the path is written', async (t) => {
   const paths = personal('/api/user')
   const urls = [
-    // percent-encoded, once and twice
+    // paths that are percent-encoded once or twice
     '/api/%75ser', '/%61pi/user', '/api%2Fuser', '/api%2fuser/1', '/%2561pi/user', '/api/%2575ser', '/api%252Fuser', '/api/user%3Fx', '/api/user%2F1',
     '/api/user%3Bx/1', '/api/user%23',
-    // in another case
+    // paths with upper-case letters
     '/API/User', '/api/%55SER',
-    // slashes and dots
+    // paths with further slashes and dots
     '//api/user', '/api//user', '/api/./user', '/./api/user/.', '/x/../api/user', '/api/x/../user/1', '/../api/user', '/api\\user', '/%2e%2e/api/user',
     '/x/%2e%2e/api/user', '/x/..%2fapi/user',
-    // path parameters
+    // paths with path parameters
     '/api/user;v=1', '/api;v=1/user', '/;/api/user', '/api/user;/../x', '/x/..;/api/user', '/api/user;jsessionid=1/orders',
-    // a router that resolves no dots
+    // a path that is personal for a router that resolves no dots
     '/api/user/../public',
-    // a whole URL in the request line
+    // request lines with a whole URL
     'http://host.example/api/user', 'HTTPS://host.example:8900/api/user?x', 'http://u:p@host.example/%61pi/user'
   ]
   for (const url of urls) t.equal(paths.hasUrl(url), true, url)

@@ -94,7 +94,7 @@ t.test('cacheCore: contexts beside each other each have their own, under their o
   t.equal((await app.inject('/internal/cache')).statusCode, 404)
 })
 
-/** As @fastify/caching 9.0.4 does it. */
+/** The decorations are the same as those of @fastify/caching 9.0.4. */
 const fastifyCaching = fp(async (instance) => {
   instance.decorate('cache' as never, { get () {}, set () {} } as never)
   Object.assign(instance, { [Symbol.for('fastify-caching.registered')]: true })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 
-// Each README's own package resolves what its examples import.
+// The imports of a README's examples are resolved from the package of that README.
 const root = join(import.meta.dirname, '../../..')
 const places = ['.', ...['packages', 'examples'].flatMap((dir) => readdirSync(join(root, dir)).map((name) => join(dir, name)))]
 
@@ -21,7 +21,7 @@ for (const place of places) {
     t.intercept(console, 'error')
     for (const [at, code] of examples.entries()) {
       const path = join(dir, `example-${at}.mjs`)
-      // The reader's app goes on to listen; here it becomes ready, and ends.
+      // The app of an example is made ready and closed here, in place of listening.
       const end = /\bconst app\b/.test(code) ? '\nawait app.ready()\nawait app.close()\n' : ''
       writeFileSync(path, code + end)
       await t.resolves(import(pathToFileURL(path).href), `example ${at + 1}`)

@@ -68,7 +68,7 @@ t.test('ensureCore within the context of a core, and in another app: fine', asyn
   }
 })
 
-/** As a class that was bundled, or never named. */
+/** Makes a cache whose class has a name that a bundler made, or no name. */
 function cacheOf (className: string, name?: string): Cache {
   const inner = new MemoryCache()
   const Named = class { get = inner.get.bind(inner); set = inner.set.bind(inner); del = inner.del.bind(inner) }

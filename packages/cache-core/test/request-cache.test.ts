@@ -9,7 +9,7 @@ import { countsOf } from '@x/test-kit/make-client'
 type Options = Parameters<typeof buildApp>[1]
 const byHeader = (request: FastifyRequest): string => String(request.headers['x-user'])
 
-/** An app whose one route loads through request.cache and answers with its arm. */
+/** Makes an app whose one route loads through request.cache and responds with its arm. */
 async function armedApp (t: Test, rollout: NonNullable<Options>['rollout'] = {}): Promise<FastifyInstance> {
   const app = await buildApp(t, { implementation: 'memory', rollout: { key: byHeader, ...rollout } })
   app.get('/arm', async (request) => {

@@ -10,13 +10,13 @@ const leaf = fc.oneof(
   fc.constantFrom(null, undefined, -0, NaN, Infinity, -Infinity),
   fc.uint8Array(), fc.int16Array(), fc.uint32Array(), fc.float32Array(), fc.float64Array(), fc.bigInt64Array(), fc.uint8ClampedArray()
 )
-/** The value that a reader makes of the text of a value. */
+/** Returns the value that is read from the text of a value. */
 function back (value: unknown): unknown {
   const { text, isRich } = toRichText(value)
   return isRich ? fromRichText(text) : JSON.parse(text)
 }
 
-/** Any value that the rich serializer promises to keep. */
+/** Generates any value that the rich serializer reads as it was stored. */
 const rich = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof({ depthSize: 'small', withCrossShrink: true }, leaf,
     fc.array(tie('value'), { maxLength: 5 }),

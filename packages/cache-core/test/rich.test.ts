@@ -61,7 +61,7 @@ for (const isolation of ['clone', 'freeze'] as const) {
   t.test(`getOrSet: a refresh that answers unchanged() stores values of the same classes again (${isolation})`, async (t) => {
     const { client, clock } = makeClient((clock) => new MemoryCache({ clock, isolation }), { serializer: 'rich' })
     const options = { ttl: 10, staleWhileRevalidate: 60 }
-    // Without the BigInt, which JSON refuses, a copy by JSON would succeed, and lose the classes.
+    // One of the values has no BigInt, which JSON refuses: a wrong copy by JSON would succeed and lose the classes.
     for (const value of [() => ({ at: new Date(5), tags: new Set(['a']), none: undefined }), made]) {
       await client.set('a:1', value(), options)
       clock.advance(12)

@@ -5,7 +5,7 @@ import t from 'tap'
 import { anyCharacter } from '@x/test-kit/texts'
 
 t.test('bucketOf: is FNV-1a of "salt:subject", modulo 10 000', async (t) => {
-  // The vectors of the reference implementation that have a colon in them; the salt is what stands before it.
+  // The vectors of the reference implementation that contain a colon; the text before the colon is the salt.
   const vectors: [string, number][] = [
     ['//antwrp.gsfc.nasa.gov/apod/astropix.html', 0xce524afa],
     ['//en.wikipedia.org/wiki/Fowler_Noll_Vo_hash', 0xdd16ef45],
@@ -55,7 +55,7 @@ t.test('includes: nobody is in at 0, everybody at 100', async () => {
 })
 
 t.test('includes: each percent of two decimals is exactly so many buckets', async (t) => {
-  // One subject for each bucket.
+  // A subject for each bucket, by the number of the bucket.
   const byBucket = new Map<number, string>()
   for (let id = 0; byBucket.size < 10_000; id++) byBucket.set(bucketOf(`user:${id}`), `user:${id}`)
   const subjects = [...byBucket.values()]
@@ -119,7 +119,7 @@ t.test('allow, salt, percent: a wrong value set at run time is refused, and the 
   rollout.allow = ['user']
   rollout.salt = 'a'
   rollout.percent = 10
-  // A string would allow each of its characters.
+  // Values that are no list of patterns are refused; a string would otherwise allow each of its characters.
   for (const allow of ['user', ['user', 1], null, undefined, { user: true }]) {
     t.throws(() => { rollout.allow = allow as string[] }, { code: 'CACHE_ERR_OPTION_INVALID', message: /"rollout\.allow"/ })
   }
@@ -199,6 +199,6 @@ t.test('bucketOf: a million ids are spread nearly uniformly, the same through a 
   for (let id = 0; id < 1_000_000; id++) counts[rollout.bucketOf(`user-${id}`)]!++
   t.equal(rollout.bucketOf('user-7'), bucketOf('user-7', 'spread'))
   const chiSquare = counts.reduce((sum, count) => sum + (count - 100) ** 2 / 100, 0)
-  // 9999 degrees of freedom: the mean is 9999, the standard deviation 141.
+  // With 9999 degrees of freedom the mean is 9999 and the standard deviation 141.
   t.ok(chiSquare < 9999 + 6 * 141, `chi square ${chiSquare}`)
 })

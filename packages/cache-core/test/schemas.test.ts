@@ -17,7 +17,7 @@ const USER = { id: 1, name: 'Ada' }
 
 interface Tested { client: CacheClient; registry: CacheRegistry; impl: Cache; doubts: string[]; errors: () => number }
 
-/** A client whose key pattern `user` has these options, over an implementation that may hold entries of another process. */
+/** Makes a client whose key pattern `user` has these options, over an implementation that may hold entries of another process. */
 function clientOf (user: PatternOptions, impl: Cache = new MemoryCache()): Tested {
   const registry = new CacheRegistry({ patterns: { user } })
   registry.register(impl)
@@ -177,7 +177,7 @@ t.test('schema: one that answers with a promise, or with another object with `th
     t.same(await client.get('user:1'), { ok: true, value: null })
     t.match(await client.set('user:1', USER), { ok: false, error: { code: 'CACHE_ERR_SCHEMA' } })
     t.match(doubts, [/such as a promise/, /such as a promise/])
-    // An unhandled rejection fails the test, once the event loop has turned.
+    // An unhandled rejection would fail the test in the next turn of the event loop.
     await new Promise((resolve) => { setImmediate(resolve) })
   }
 })
@@ -190,7 +190,7 @@ t.test('schema, version: while NullCache observes, every load is that of its cal
 t.test('the contract, behind a schema and a version for every key', async (t) => {
   const time = new FakeTime(t)
   await testCache({
-    // The version takes a part of the length.
+    // The claim about the longest keys is left out, since the version uses a part of the maximum length.
     test: (name, run) => / takes any key of /.test(name) ? undefined : t.test(name, run),
     name: 'client with rules',
     make () {

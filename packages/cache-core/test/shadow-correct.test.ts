@@ -6,15 +6,15 @@ import { FakeTime } from '@x/test-kit/fake-time'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 import { Random } from '@x/test-kit/virtual-time'
 
-/** The number of loads; SHADOW_READS=1000000 for the long form. */
+/** The number of loads; SHADOW_READS=1000000 runs the long form of the test. */
 const READS = Number(process.env.SHADOW_READS ?? 20_000)
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 const KEYS = Array.from({ length: 24 }, (_, at) => `${at % 2 === 0 ? 'item' : 'user'}:${at}`)
-/** Milliseconds within which a change of the source is invalidated; less than the five seconds that explain a mismatch. */
+/** The maximum milliseconds between a change of the source and its invalidation; less than the five seconds that explain a mismatch. */
 const MAX_DELAY_MS = 4000
 const STEP_MS = 25
 
-/** A correct app in several processes: each change of the source is followed by an invalidation, by whatever process. */
+/** A correct app in several processes: any process changes the source, and an invalidation follows each change. */
 class CorrectApp {
   readonly registries: CacheRegistry[]
   loads = 0
@@ -68,12 +68,12 @@ class CorrectApp {
     for (const client of this.#clients) client.stop()
   }
 
-  /** Changes a row, and invalidates it within the delay. A row is changed by one process at a time. */
+  /** Changes a row, and invalidates it within the delay. Only one process at a time changes a row. */
   async #change (client: CacheClient, key: string): Promise<void> {
     const random = this.#random
     this.#changing.add(key)
     this.#source.set(key, (this.#source.get(key) ?? 0) + 1)
-    // Half of the invalidations come at once, so that many fall between the start of a load and the store of its value.
+    // Half of the invalidations follow at once, so that many fall between the begin of a load and the store of its value.
     await sleep(random.below(random.chance(0.5) ? 20 : MAX_DELAY_MS))
     const draw = random.next()
     if (draw < 0.4) await client.tags.invalidate(tagOf(key))

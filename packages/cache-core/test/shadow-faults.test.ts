@@ -8,7 +8,7 @@ import { errorsOf } from '@x/test-kit/make-client'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 import { DECIDED, EXPLAINED, settled, shadowed, type Shadowed } from './fixtures/shadowed.js'
 
-/** A client over a cache that other processes write to as well, and the cache of one of them. */
+/** Makes a client over a cache to which other processes also write, and the cache of one of them. */
 function shared (t: Test): Shadowed & { other: SharedCache } {
   let other!: SharedCache
   const one = shadowed(t, (clock) => {
@@ -19,7 +19,7 @@ function shared (t: Test): Shadowed & { other: SharedCache } {
   return { ...one, other }
 }
 
-/** Loads until the key has an entry: an implementation of several processes stores from the second load on. */
+/** Loads a key until it has an entry: an implementation whose store several processes share stores a value from the second load on. */
 async function fill ({ load, source, pass }: Shadowed, key: string, value: unknown, options = { ttl: 60 }): Promise<void> {
   source.set(key, value)
   await load(key, options)

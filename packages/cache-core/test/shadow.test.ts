@@ -243,7 +243,7 @@ t.test('shadow: close ends the timers and what is in flight, and later loads beg
   void client.getOrSet('item:2', () => new Promise(() => {}))
   t.ok(time.pending > 0)
   client.stop()
-  // The limits of calls of the implementation end their own interval.
+  // No timer is left, since the interval for the time limits of calls ends by itself.
   t.equal(time.pending, 0)
   await load('item:1')
   await pass(DECIDED)

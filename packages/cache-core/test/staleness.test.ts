@@ -23,13 +23,13 @@ t.test('mayBeServed: within the window of the caller and the stale end of the en
 })
 
 t.test('isEarlyRefreshDue: as often as the formula of XFetch says', async (t) => {
-  // P(-load × beta × log(u) ≥ left) = exp(-left / (load × beta))
+  // The expected probability follows from P(-load × beta × log(u) ≥ left) = exp(-left / (load × beta)).
   for (const [left, beta, load] of [[1, 1, 1], [2, 1, 1], [1, 2, 1], [3, 1, 0.5]] as const) {
     let due = 0
     const rounds = 20_000
     for (let round = 0; round < rounds; round++) if (isEarlyRefreshDue(entry(left, left), beta, load)) due++
     const expected = Math.exp(-left / (load * beta))
-    // Six standard deviations: once in 10⁹ runs.
+    // The tolerance is six standard deviations, which chance exceeds once in 10⁹ runs.
     const tolerance = 6 * Math.sqrt(expected * (1 - expected) / rounds)
     t.ok(Math.abs(due / rounds - expected) < tolerance, `${due / rounds} for ${expected}`)
   }

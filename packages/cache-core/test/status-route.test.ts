@@ -47,7 +47,7 @@ t.test('GET /internal/cache: answers although the implementation fails to tell o
 async function asUnknown (app: FastifyInstance, path: string, method: 'GET' | 'HEAD' | 'POST' = 'GET') {
   const { statusCode, headers, body } = await app.inject({ method, url: path })
   const { date, ...others } = headers
-  // What a HEAD route has as its body never gets onto the wire.
+  // The body of a HEAD route is never sent over the network, so it is not compared.
   return { statusCode, headers: others, body: method === 'HEAD' ? '' : body.replaceAll(path, '') }
 }
 
@@ -134,7 +134,7 @@ const guards: Record<string, CacheCoreOptions['guard']> = {
 for (const [name, guard] of Object.entries(guards)) {
   t.test(`guard: a hook ${name}`, async (t) => {
     const app = await buildApp(t, guard === undefined ? {} : { guard })
-    // Work after the reply was sent, as plugins do: the status must not slip out meanwhile.
+    // An asynchronous hook runs after the reply was sent, as with many plugins; the status must not be sent in that time.
     app.addHook('onSend', async (_request, _reply, payload) => { await settle(); return payload })
     const { statusCode, body } = await app.inject(PATH)
     const isLetIn = ['with done', 'that resolves', 'that resolves later'].includes(name)

@@ -7,7 +7,7 @@ import { settle } from '@x/test-kit/deferred'
 import { FakeTime } from '@x/test-kit/fake-time'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
-// One test around all of them: while it lasts, the timers of the process are its own.
+// One test contains all others, since it replaces the timers of the process while it lasts.
 t.test('testCache', async (t) => {
   const time = new FakeTime(t)
   const advance = (ms: number): void => time.advance(ms)
@@ -28,7 +28,7 @@ t.test('testCache', async (t) => {
   await testCache({ test, name: 'memory, freeze', make: () => memory('freeze'), advance, checksInput: true })
   await testCache({ test, name: 'client', make: () => client(memory()), advance, checksInput: true })
   await testCache({
-    // The prefix takes a part of the length.
+    // The claims about the longest keys and tags are left out, since the prefix uses a part of the maximum length.
     test: (name, run) => / takes any (key|tag) of /.test(name) ? undefined : test(name, run),
     name: 'namespace',
     make: () => client(memory()).namespace('space'),
@@ -43,7 +43,7 @@ t.test('testCache', async (t) => {
     return cache
   }
   await testCache({
-    // It takes whatever it is given, as a cache behind `fastify.cache` may.
+    // The claim about invalid arguments is left out, since this cache checks no arguments, as a cache behind `fastify.cache` need not.
     test: (name, run) => / answers a Result, whatever /.test(name) ? undefined : test(name, run),
     name: 'two processes',
     make: () => ofStore(new SharedStore(time.clock)),
@@ -51,7 +51,7 @@ t.test('testCache', async (t) => {
     advance
   })
 
-  /** The claims that a cache does not keep, and how many were made. */
+  /** Returns the claims that fail for a cache, and the names of all claims. */
   async function judge (options: Omit<CacheTestOptions, 'test'>): Promise<{ failed: string[]; names: string[] }> {
     const failed: string[] = []
     const names: string[] = []

@@ -9,7 +9,7 @@ import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 interface User { id: number; team: string }
 
-/** A function of the app that records its calls. */
+/** Makes a function of the app that records its calls. */
 function recorded<A extends unknown[], T> (fn: (...args: A) => T) {
   const calls: A[] = []
   return {
@@ -152,7 +152,7 @@ t.test('wrap: a function for the key, the tags or the coveringTags that rejects 
   await t.rejects(client.wrap((id: number) => id, { name: 'k', key: rejects })(1), { code: 'CACHE_ERR_KEY_NOT_DERIVED' })
   t.equal(await client.wrap((id: number) => id, { name: 'c', coveringTags: rejects })(1), 1)
   t.equal(await client.wrap((id: number) => id, { name: 't', tags: rejects, coveringTags: ['all'] })(1), 1)
-  // An unhandled rejection fails the test, once the event loop has turned.
+  // An unhandled rejection would fail the test in the next turn of the event loop.
   await new Promise((resolve) => { setImmediate(resolve) })
   t.match(errorsOf(registry, 'memory'), { tag_invalid: 2 })
 })

@@ -8,7 +8,7 @@ const prefix = () => text(/^\//, 'a path that begins with /')
 const etag = Type.Object({
   /**
    * The hash function: one of `crypto.getHashes()`.
-   * @default that of `@fastify/etag`
+   * @default the hash function of `@fastify/etag`
    */
   algorithm: Type.Optional(Type.Refine(Type.String(), isHash, () => 'a hash of crypto.getHashes()')),
   /** Whether computed ETags are weak, since compression and proxies change the bytes. */
@@ -20,24 +20,26 @@ const etag = Type.Object({
 const purge = Type.Object({
   /** URLs of Varnish instances that run the VCL of this package; user and password are percent-encoded. */
   varnish: Type.Array(Type.String({ pattern: '^https?://' }), { minItems: 1, maxItems: 64 }),
-  /** Time limit of one attempt, in milliseconds. */
+  /** The time limit of one attempt to send a ban, in milliseconds. */
   timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, default: 1000 })),
-  /** Maximum number of attempts per ban. */
+  /** The maximum number of attempts to send a ban. */
   attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 5 })),
-  /** Milliseconds after which each ban is sent again, when every process has received the invalidation. `0`: each ban is sent once. */
+  /**
+   * Milliseconds after which each ban is sent a second time, when all processes have received the invalidation. `0`: each ban is sent once.
+   */
   againAfterMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 5000 }))
 }, { additionalProperties: false })
 
 /** The options of `register(cacheEdge, …)`. */
 export const edgeSchema = Type.Object({
   /**
-   * Policies by the prefix of the route's pattern, `[{ prefix, …policy }]`, each prefix once; the longest prefix that matches applies.
-   * With `exact: true` a rule applies to the routes with this pattern alone, and not to those below it.
+   * Policies by the prefix of the route's pattern, `[{ prefix, …policy }]`, each prefix once; the longest prefix that matches applies. With
+   * `exact: true` a rule applies only to routes with this pattern, not to routes below it.
    * @default none
    */
   rules: Type.Optional(Type.Array(Type.Object({
     prefix: prefix(),
-    /** Whether the rule applies to the routes with this pattern alone, and not to those below it. */
+    /** Whether the rule applies only to routes with this pattern, not to routes below it. */
     exact: Type.Optional(Type.Boolean({ default: false })),
     ...policy
   }, { additionalProperties: false }))),
@@ -59,7 +61,7 @@ export const edgeSchema = Type.Object({
   proxies: Type.Optional(Type.Unsafe<'cookie-aware'>(Type.Refine(Type.Unknown(), (value) => value === 'cookie-aware', () => '"cookie-aware"'))),
   /**
    * Suffixes that a proxy in front adds to ETags, inside the quotes, when it compresses a response: `['-gzip', '-br']` for Apache httpd.
-   * `If-None-Match` then matches with one of them as well, `If-Match` and `If-Range` never.
+   * `If-None-Match` then also matches an ETag with a suffix; `If-Match` and `If-Range` never do.
    * @default none
    */
   etagSuffixes: Type.Optional(Type.Array(text(/^[!#-~]{1,16}$/, 'a suffix of an ETag: 1 to 16 printable characters of ASCII, without quotes'), { maxItems: 8 })),
@@ -86,32 +88,33 @@ export const edgeSchema = Type.Object({
   hosts: Type.Optional(Type.Array(text(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, 'a host as in the Host header, such as example.com or example.com:8443'), { minItems: 1 })),
   /** The maximum size of a stored body, in bytes. */
   maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024, default: 1024 * 1024 })),
-  /** The maximum number of variants per URL. */
+  /** The maximum number of stored variants per URL. */
   maxVariants: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 50 })),
-  /** Milliseconds that a request waits for the handler run of another request. */
+  /** Milliseconds for which a request waits for the handler run of another request. */
   coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 })),
   /**
-   * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. They are part of
-   * `Vary`, of the key and of a refresh. `[]`: the constraint reads only the URL and the host. `host` and `version` need no declaration.
+   * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. The headers
+   * become part of `Vary`, of the cache key and of a refresh. `[]`: the constraint reads only the URL and the host. `host` and `version`
+   * need no declaration.
    * @default none
    */
   constraintHeaders: Type.Optional(Type.Record(Type.String(), Type.Array(headerName(), { maxItems: 8 }))),
   /**
    * The name of the app in the keys of stored responses. Two apps that share a registry (`CacheRegistry.getInstance()`) or a Redis under
-   * one `keyPrefix` serve each other's stored responses at the same host and path, unless their names differ. Processes of one app have the
+   * one `keyPrefix` send each other's stored responses at the same host and path, unless their names differ. Processes of one app have the
    * same name. Two apps of one process without a name cause `CACHE_ERR_APP_UNNAMED`. Apps of several processes are not compared: name them,
    * or give each a `keyPrefix`. Tags are common to all apps.
    * @default none
    */
   app: Type.Optional(text(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
-  /** The name of this cache in `Cache-Status`. */
+  /** The name of this cache in the response header `Cache-Status`. */
   name: Type.Optional(Type.Refine(Type.String({ default: 'fastify' }), (value) => /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(value), () => 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
   /**
-   * Whether the tags of a policy are cache groups of the response (RFC 9875), too: they are sent in `Cache-Groups`, and
+   * Whether the tags of a policy are also cache groups of the response (RFC 9875). They are then sent in `Cache-Groups`, and
    * `Cache-Group-Invalidation` invalidates them within their origin.
    */
   cacheGroups: Type.Optional(Type.Boolean({ default: false })),
-  /** The response header with the tags for proxies; the VCL of the guide reads `Surrogate-Key`. `false`: no header. */
+  /** The response header with the tags for proxies; the Varnish configuration of this package reads `Surrogate-Key`. `false`: no header. */
   tagHeader: Type.Optional(Type.Unsafe<false | 'Surrogate-Key' | 'Cache-Tag'>(Type.Refine(Type.Unknown({ default: 'Surrogate-Key' }),
     (value) => value === false || value === 'Surrogate-Key' || value === 'Cache-Tag', () => '"Surrogate-Key", "Cache-Tag" or false')))
 }, { additionalProperties: false })

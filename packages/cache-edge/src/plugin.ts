@@ -57,7 +57,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
-  // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
+  // The onError hook removes the headers of a failed response, since it runs after the handler and before the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     forgetReady(reply)
     if (isRead(request.method)) removeResponseHeaders(reply)
@@ -88,7 +88,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
  */
 export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** Refuses `@fastify/etag` in any part of the app, however late it is registered, since that plugin sends 304 itself. */
+/** Refuses `@fastify/etag` in any part of the app, also if it is registered later, since that plugin sends 304 itself. */
 function refuseEtagIn (fastify: FastifyInstance): void {
   const contexts = [fastify]
   fastify.addHook('onRegister', function noteContext (context) { contexts.push(context) })

@@ -35,7 +35,7 @@ function present (headers: Record<string, string | string[] | undefined>): Heade
   return Object.fromEntries(Object.entries(headers).filter((field): field is [string, string | string[]] => field[1] !== undefined))
 }
 
-/** The names that the policy of a route may declare for this `Vary`: none of what carries credentials. */
+/** Returns those names of a `Vary` that the policy of a route may declare; names of credential headers are not allowed. */
 function declarable (vary: unknown): string[] {
   return vary === 'Accept-Language' ? ['accept-language'] : vary === 'accept-encoding, Accept-Language' ? ['accept-encoding', 'accept-language'] : []
 }
@@ -46,7 +46,7 @@ t.test('advice: says of no method, status and headers that a response may be sto
   fc.assert(fc.property(method, status, requestHeaders, responseHeaders, (method, status, asked, headers) => {
     const request = { method, headers: asked, raw: { method, headers: asked } } as unknown as FastifyRequest
     const policy = toPolicy('GET /', { store: true, vary: declarable(headers.vary) })
-    // The advisor sees the 304 of a conditional request, and the cache the 200 of its handler.
+    // For a conditional request the advisor sees the 304, and the cache the 200 of the handler, so the status 200 is compared.
     const answered = status === 304 ? 200 : status
     const isStored = whyNotStored(request, { status: answered, headers }, policy) === undefined
     if (isStored) stored++

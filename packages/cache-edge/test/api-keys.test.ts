@@ -32,7 +32,7 @@ t.test('a header of credentials: no stored response may be chosen by it, also on
   }
 })
 
-/** Makes keys and certificates of a server and a client; the function reads one of the files. */
+/** Makes keys and certificates for a server and a client; the returned function reads one of the files. */
 function certificates (t: Test): (name: string) => Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'cache-edge-'))
   t.teardown(() => { rmSync(folder, { recursive: true }) })
@@ -42,7 +42,7 @@ function certificates (t: Test): (name: string) => Buffer {
   return (name) => readFileSync(join(folder, name))
 }
 
-/** Asks a server over TLS, on a connection of its own. */
+/** Sends a request to a server over TLS, on a separate connection. */
 function askTls (app: FastifyInstance, own: object): Promise<{ body: string; cacheControl: unknown }> {
   const { port } = app.server.address() as AddressInfo
   return new Promise((resolve, reject) => {

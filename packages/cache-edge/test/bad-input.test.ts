@@ -22,7 +22,7 @@ async function page (t: Parameters<typeof buildEdge>[0], setup: EdgeSetup & { ca
   return { app, runs: () => runs }
 }
 
-/** The bytes that a server sends in return for bytes. */
+/** Sends bytes to a server, and returns the bytes of the response. */
 async function send (port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -56,7 +56,7 @@ for (const name of ['cache-control', 'cdn-cache-control', 'vary', 'etag', 'last-
     await fc.assert(fc.asyncProperty(garbage, fc.boolean(), fc.constantFrom(true, 'by-response' as const), async (value, twice, store) => {
       const text = value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 8000)
       said = twice && name !== 'etag' ? [text, text] : text
-      // A page of its own, which nothing is stored of.
+      // Each run uses a new URL, for which nothing is stored.
       const url = `/${store}/${++runs}`
       const bodies = [await ask(app, url), await ask(app, url), await ask(app, url, { 'if-none-match': '"x"' })]
       return bodies.every(({ status, body }) => status === 200 ? body === 'right' : status === 304)
@@ -73,7 +73,8 @@ t.test('raw sockets: garbage, doubled and 32 kB fields end in a response, and th
     for (const value of ['"', '\xff\x80', '\t', 'a, "b', 'bytes=,-']) {
       t.match(await send(port, request(`${name}: ${value}\r\n${name}: ${value}\r\n`)), /^HTTP\/1\.1 200/, `${name} ${value}`)
     }
-    // Twice what Node takes, and less than it reads at once: from Node 24 it closes a connection with the rest unread, and the reset overtakes the response.
+    // The field has twice the length that Node accepts, and less than Node reads at once. From Node 24 on, Node closes a connection with
+    // unread data, and the reset then overtakes the response.
     t.match(await send(port, request(`${name}: ${big.slice(0, 32 * 1024)}\r\n`)), /^HTTP\/1\.1 431/, name)
   }
   t.match(await send(port, request('')), /right$/)
@@ -210,7 +211,7 @@ for (const [what, body] of Object.entries({ text: () => 'x'.repeat(101), bytes: 
   })
 }
 
-/** A memory cache of which one member does something else. */
+/** Makes a memory cache in which one member is replaced by a faulty function. */
 function faulty (member: string, fault: () => unknown): Cache {
   const memory = new MemoryCache()
   const own = member === 'capture' || member === 'invalidate' ? { tags: { ...bound(memory.tags, ['capture', 'invalidate']), [member]: fault } } : { [member]: fault }

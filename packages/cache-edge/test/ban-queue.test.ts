@@ -6,7 +6,7 @@ import { EVERYTHING } from '../src/purge/varnish.js'
 
 type Answer = string | undefined
 
-/** A queue for a proxy that takes all at once, until it is held. */
+/** Makes a queue for a proxy that accepts all bans at once, until the test holds it. */
 function setUp (t: Test, { againAfterMs = 1000, attempts = 1 } = {}) {
   const time = new FakeTime(t)
   const said: string[] = []
@@ -28,7 +28,7 @@ function setUp (t: Test, { againAfterMs = 1000, attempts = 1 } = {}) {
     proxy,
     lost,
     time,
-    /** What was said since the last time. */
+    /** Returns the bans that were sent since the last call. */
     async heard () {
       await settle()
       return said.splice(0)

@@ -13,10 +13,10 @@ import { logTo, type LogLine } from '@x/test-kit/build-app'
 import { cacheEdge } from '../src/index.js'
 import { ask, buildEdge, until, type EdgeSetup } from './fixtures/edge-app.js'
 
-/** The location in the response to a write, and the name of the header that has it. */
+/** The location in the response to a write, and the name of the header that contains it. */
 interface Said { location?: unknown; name?: string }
 
-/** An app with a stored page, which a PUT writes and says of it what the test wants, and may change in `setup`. */
+/** Makes an app with a stored page. A PUT to the page responds with the headers that the test gives; `setup` may change the app. */
 async function site (t: Test, setup: EdgeSetup & Said = {}): Promise<{ app: FastifyInstance; runs: () => number; writes: () => number }> {
   const app = await buildEdge(t, setup)
   let runs = 0
@@ -30,7 +30,7 @@ async function site (t: Test, setup: EdgeSetup & Said = {}): Promise<{ app: Fast
   return { app, runs: () => runs, writes: () => writes }
 }
 
-/** Answers of a server to requests of HTTP/1.0 without a `Host`. */
+/** Returns the responses of a server to requests of HTTP/1.0 without a `Host`. */
 async function withoutHost (app: FastifyInstance, method: string): Promise<string> {
   if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')

@@ -9,7 +9,7 @@ const ORDERS = ['without', 'before', 'after'] as const
 type Order = typeof ORDERS[number]
 const STORE = { config: { cache: { store: true } } } as const
 
-/** An app with a plugin, and the edge before or after it, or not at all. */
+/** Builds an app with a plugin, and the edge before it, after it, or not at all. */
 async function build (t: Test, order: Order, register: (app: FastifyInstance) => Promise<void>): Promise<FastifyInstance> {
   const app = Fastify()
   t.teardown(() => app.close())
@@ -63,7 +63,7 @@ for (const order of ORDERS) {
     t.equal((await app.inject('/file')).body, 'new')
   })
 
-  // The plugin's timer outlives the app, and holds the process for `resetTimeout`.
+  // The plugin's timer outlives the app, and keeps the test process running for `resetTimeout`.
   t.test(`@fastify/circuit-breaker, ${where}: an open circuit is answered with 503, which is not stored`, { skip }, async (t) => {
     const app = await build(t, order, async (app) => { await app.register(await load('@fastify/circuit-breaker'), { threshold: 2, resetTimeout: 5000 }) })
     let runs = 0

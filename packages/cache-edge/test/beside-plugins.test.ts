@@ -12,7 +12,7 @@ type Order = typeof ORDERS[number]
 /** Header fields that the edge writes, or that Node writes for a connection. */
 const OF_EDGE = new Set(['accept-ranges', 'etag', 'cache-control', 'cdn-cache-control', 'surrogate-key', 'cache-status', 'age', 'date', 'vary', 'last-modified', 'content-length', 'transfer-encoding', 'connection', 'keep-alive'])
 
-/** A memory cache that records all that is stored. */
+/** A memory cache that records all stored values. */
 class RecordingCache extends MemoryCache {
   stored = ''
   override async set (key: string, value: unknown, options?: number | SetOptions): Promise<Result<void>> {
@@ -23,7 +23,7 @@ class RecordingCache extends MemoryCache {
 
 interface Scene { readonly app: FastifyInstance; readonly cache: RecordingCache; readonly runs: () => number }
 
-/** An app with the plugin of a row, its page and `/me`; with the edge before or after the plugin, or without it. */
+/** Builds an app with the plugin of a row, its page and `/me`; with the edge before or after the plugin, or without it. */
 async function build (t: Test, row: PluginRow, order?: Order): Promise<Scene> {
   const app = Fastify()
   t.teardown(() => app.close())
@@ -53,7 +53,7 @@ async function build (t: Test, row: PluginRow, order?: Order): Promise<Scene> {
   return { app, cache, runs: () => runs }
 }
 
-/** The fields that the plugin and the app wrote. */
+/** Returns the fields that the plugin and the app wrote. */
 function fieldsOf (
   { headers }: LightMyRequestResponse, { varying = [], notOnHead = [] }: PluginRow, method: string
 ): Record<string, unknown> {
@@ -82,7 +82,7 @@ class Pair {
     const [expected, got] = await Promise.all([this.#bare, this.#app].map(async (app) =>
       app.inject({ method, url, headers: typeof headers === 'function' ? await headers(app) : headers }))) as [LightMyRequestResponse, LightMyRequestResponse]
     this.#t.equal(got.statusCode, expected.statusCode, `${what}: status`)
-    // Node sends no body of a response to HEAD; `inject` shows what would be its body.
+    // Node sends no body in a response to HEAD, so the body that `inject` returns is not compared.
     if (method !== 'HEAD') this.#t.equal(got.rawPayload.toString('latin1'), expected.rawPayload.toString('latin1'), `${what}: body`)
     this.#t.same(fieldsOf(got, this.#row, method), fieldsOf(expected, this.#row, method), `${what}: fields`)
     const vary = namesOf(got.headers.vary)
@@ -90,7 +90,7 @@ class Pair {
     return got
   }
 
-  /** Sends a conditional request to both apps, of which the one without the edge may ignore the condition. */
+  /** Sends a conditional request to both apps. The app without the edge may ignore the condition. */
   async askIf (tag: string, url: string, headers: Headers | ((app: FastifyInstance) => Promise<Headers>)): Promise<LightMyRequestResponse> {
     const [, got] = await Promise.all([this.#bare, this.#app].map(async (app) =>
       app.inject({ url, headers: { ...typeof headers === 'function' ? await headers(app) : headers, 'if-none-match': tag } })))
@@ -98,18 +98,18 @@ class Pair {
   }
 }
 
-/** A page without a user is stored, validated, and invalidated by a write. */
+/** Checks that a page without a user is stored, validated, and invalidated by a write. */
 async function checkPage (t: Test, row: PluginRow, order: Order, pair: Pair, { cache, runs }: Scene): Promise<void> {
   const { url = '/page', anonymous = {} } = row
   const first = await pair.ask('the first request', url, anonymous)
   t.equal(first.statusCode, 200)
   const second = await pair.ask('the second request', url, anonymous)
-  // Routes of a plugin that was registered before the edge are not its routes: they have an ETag, and are not stored.
+  // The edge has no effect on routes of a plugin that was registered before it, except that they have an ETag; they are not stored.
   const isStored = row.url === undefined || order === 'after'
   t.equal(isHit(second), isStored, `Cache-Status: ${String(second.headers['cache-status'])}`)
   t.equal(cache.stored !== '', isStored)
   const { etag } = second.headers
-  // A body that the plugin sends as a stream has no computed ETag until it was stored.
+  // A body that the plugin sends as a stream has no computed ETag until it has been stored.
   if (isStored || etag !== undefined) {
     for (const condition of [String(etag), '*']) {
       const answer = await pair.askIf(condition, url, anonymous)
@@ -125,7 +125,7 @@ async function checkPage (t: Test, row: PluginRow, order: Order, pair: Pair, { c
   t.equal(runs(), 2)
 }
 
-/** Users get their own pages, whoever asked before, and nothing about them is stored. */
+/** Checks that each user gets the right page, whatever requests came before, and that no page of a user is stored. */
 async function checkUsers (t: Test, row: PluginRow, pair: Pair, { cache }: Scene): Promise<void> {
   const { url = '/page', anonymous = {}, user } = row
   let tag = '"none"'
@@ -143,7 +143,7 @@ async function checkUsers (t: Test, row: PluginRow, pair: Pair, { cache }: Scene
   t.notMatch(cache.stored, /ada|bob|set-cookie/i, 'nothing of a user is stored')
 }
 
-/** The reason why a plugin is not tested; `false`: it is. */
+/** Returns the reason why a plugin is not tested; `false`: it is tested. */
 function skipOf (plugin: string, { isOptional = false }: PluginRow): string | false {
   if (!isOptional) return early.skip('hooks')
   try {

@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib'
 import { cacheEdge, type CacheEdgeOptions, type EdgePolicy } from '../src/index.js'
 import { ask } from './fixtures/edge-app.js'
 
-/** What hooks put behind the body. */
+/** The version that hooks append to the body. */
 let version = 1
 const stamp: onSendHookHandler<unknown> = (_request, _reply, payload, done) => {
   if (typeof payload === 'string') done(null, `${payload} v${version}`)
@@ -17,7 +17,7 @@ const stamp: onSendHookHandler<unknown> = (_request, _reply, payload, done) => {
 }
 
 interface Setup { edge?: CacheEdgeOptions; cache?: EdgePolicy; hook?: onSendHookHandler<unknown> }
-/** Where a hook that changes the body can be registered. */
+/** The places in which a hook that changes the body can be registered. */
 const orders: Record<string, (
   app: FastifyInstance, setup: Setup, declare: (app: FastifyInstance, route?: Partial<RouteOptions>) => void
 ) => Promise<void>> = {

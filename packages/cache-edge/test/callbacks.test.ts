@@ -5,7 +5,7 @@ import { cacheEdge, type EdgePolicy } from '../src/index.js'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 
-/** A logger that collects its warnings. */
+/** Makes a logger that collects its warnings. */
 function collecting (lines: Array<{ fields: Record<string, any>; message: string }>): FastifyBaseLogger {
   const log = { level: 'info', warn: (fields: Record<string, any>, message: string) => { lines.push({ fields, message }) }, info () {}, error () {}, debug () {}, trace () {}, fatal () {}, silent () {}, child: () => log }
   return log as unknown as FastifyBaseLogger

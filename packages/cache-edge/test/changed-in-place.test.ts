@@ -6,13 +6,13 @@ import { ask, buildEdge, Time } from './fixtures/edge-app.js'
 
 const PAGE = Buffer.from('-----page')
 
-/** Writes the name of a client into the body that a hook is given. */
+/** Writes the name of a client into the body, as the hook of the app does. */
 function sign (body: Buffer, name: unknown): Buffer {
   if (typeof name === 'string') body.write(name, 0)
   return body
 }
 
-/** An app with an onSend hook that changes bodies in place, for clients that give a name. */
+/** Builds an app with an onSend hook that changes bodies in place, for clients that send a name. */
 async function build (t: Test, time?: Time): Promise<FastifyInstance> {
   const app = await buildEdge(t, time === undefined ? {} : { time })
   app.addHook('onSend', async ({ headers: { 'x-name': name } }, _reply, payload) => {

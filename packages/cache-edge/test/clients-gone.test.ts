@@ -12,7 +12,7 @@ interface Scene {
   readonly app: FastifyInstance; readonly port: number; readonly state: { runs: number; atOnce: number; most: number; arrived: number }
 }
 
-/** A listening app whose route `/` counts its runs, and how many there were at once. */
+/** Makes a listening app whose route `/` counts its runs, and how many of them ran at the same time. */
 async function scene (t: Test, handler: Handler, cache: EdgePolicy = {}, setup: EdgeSetup = {}): Promise<Scene> {
   const app = await buildEdge(t, { ...setup, edge: { coalesceMs: 60_000, ...setup.edge } })
   app.log.level = 'silent'
@@ -30,7 +30,7 @@ async function scene (t: Test, handler: Handler, cache: EdgePolicy = {}, setup: 
   return { app, port: (app.server.address() as AddressInfo).port, state }
 }
 
-/** Rejects as `fetch` does once the client has left. */
+/** Rejects when the client has disconnected, as `fetch` does for an aborted signal. */
 function untilAborted ({ signal }: FastifyRequest): Promise<never> {
   return new Promise((_resolve, reject) => { signal.addEventListener('abort', () => reject(new DOMException('This operation was aborted', 'AbortError'))) })
 }

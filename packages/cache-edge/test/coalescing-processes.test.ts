@@ -5,7 +5,7 @@ import { deferred } from '@x/test-kit/deferred'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 import { ask, buildEdge, until } from './fixtures/edge-app.js'
 
-/** An app whose handler answers when a test says so, and the cache of another process on the same store. */
+/** Makes an app whose handler responds when a test allows it, and the cache of another process on the same store. */
 async function twoProcesses (t: Test) {
   const store = new SharedStore(monotonicClock)
   const cache = new SharedCache(store)

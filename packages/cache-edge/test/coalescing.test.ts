@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 import { ask, buildEdge, until } from './fixtures/edge-app.js'
 
-/** Asks over a socket of its own, and reads no part of the response until the test resumes it. */
+/** Sends a request over a separate socket, and reads no part of the response until the test resumes it. */
 async function unread (port: number, path: string): Promise<{ close: () => void }> {
   const socket = connect(port, 'localhost')
   socket.pause()
@@ -14,7 +14,7 @@ async function unread (port: number, path: string): Promise<{ close: () => void 
   return { close: () => socket.destroy() }
 }
 
-/** Counts what has reached the app. */
+/** Counts the requests that have reached the app. */
 function arrivals (app: FastifyInstance): { count: number } {
   const seen = { count: 0 }
   app.addHook('preHandler', async () => { seen.count++ })
@@ -159,7 +159,7 @@ t.test('HTTP/2: handlers see the authority that their response is stored for, an
   t.teardown(() => { client.destroy() })
   const get = async (): Promise<string> => (await client.request({ ':path': '/', ':authority': 'a.example' }).setEncoding('utf8').toArray()).join('')
   t.equal(await get(), '1 for a.example')
-  // Each of them is answered at once, and has the next one made.
+  // Each request is answered at once with a stale response, and starts the refresh of the next one.
   for (let turn = 0; turn < 10; turn++) t.match(await get(), /^\d+ for a\.example$/)
   await until(() => runs > 2)
 })

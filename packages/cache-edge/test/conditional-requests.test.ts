@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 
-/** One request over a socket. */
+/** Sends one request over a socket. */
 function overHttp (port: number, path: string, headers: Record<string, string>, method = 'GET'): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ port, host: '127.0.0.1', path, headers, method, agent: false }, (answer) => {

@@ -6,7 +6,7 @@ import { cacheEdge, PolicyInvalid, type CacheEdgeOptions, type EdgePolicy } from
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 
-/** Chooses a route by X-Tenant. */
+/** Makes a constraint that selects a route by X-Tenant. */
 function tenant (name = 'tenant'): object {
   return {
     name,

@@ -6,10 +6,11 @@ import { early } from './fixtures/early.js'
 import { World, type Tally } from './fixtures/differential/world.js'
 import { NOON } from './fixtures/edge-app.js'
 
-// REQUESTS=n asks more, SEED=n repeats the batch of a failure, WORLD='{"http":2}' fixes parts of the apps, SHRINK=0 leaves a failure as it is.
+// REQUESTS=n sends more requests, SEED=n repeats the batch of a failure, WORLD='{"http":2}' fixes parts of the apps, SHRINK=0 does not
+// simplify a failure.
 const { SEED, REQUESTS = '1000', WORLD = '{}', SHRINK } = process.env
 const WORLDS_PER_BATCH = 10
-/** The parts of apps that allow early answers. */
+/** The settings of apps that allow early answers. */
 const EARLY = { rewriteUrl: 'none', headerValidator: 'none', sameForAll: false, hasSendHook: false } as const
 
 t.test('a stored response is what the handler would have told the client that is given it', async (t) => {

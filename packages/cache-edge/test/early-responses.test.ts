@@ -9,7 +9,7 @@ import { Http2Client, portOf, send } from './fixtures/two-clients.js'
 
 type Handler = (reply: FastifyReply) => unknown
 
-/** Handlers whose responses Fastify sends in a way of its own. */
+/** Handlers whose responses Fastify sends in a special way. */
 const HANDLERS: Record<string, Handler> = {
   stream: () => Readable.from(['a', 'b']),
   'stream with a type': (reply) => reply.type('text/plain').send(Readable.from(['a', 'b'])),
@@ -67,7 +67,7 @@ for (const seam of BOTH) {
     const apps = [await handling(t, time, seam, {}, server), await handling(t, time, seam, { early: false }, server)] as const
     const clients = [await Http2Client.to(t, apps[0]), await Http2Client.to(t, apps[1])] as const
     for (const [at, kind] of Object.keys(HANDLERS).entries()) {
-      // Fastify sends the type and the length that a 204 has not to a HEAD, which clients of HTTP/2 refuse.
+      // For a HEAD whose response is a 204, Fastify sends a type and a length, which clients of HTTP/2 refuse, so only GET is tested.
       for (const method of kind.startsWith('no content,') ? ['GET'] : ['GET', 'HEAD']) {
         const request = { ':path': `/${at}`, ':method': method }
         for (const client of clients) for (let times = 0; times < 2; times++) await client.ask(request)
@@ -86,7 +86,7 @@ for (const seam of BOTH) {
     for (let times = 0; times < 2; times++) await send(app, {})
     t.match(await sendEarly(app), { isEarly: true, fields: { 'surrogate-key': 'one' } })
     tags = ['one', 'two']
-    // A precondition that fails is left to the route.
+    // A request whose precondition fails is not answered early.
     t.equal((await sendEarly(app, { headers: ['Host: a.example', 'If-Match: "other"'] })).isEarly, false)
     t.match(await sendEarly(app), { isEarly: true, fields: { 'surrogate-key': 'one two' } })
   })
@@ -95,7 +95,7 @@ for (const seam of BOTH) {
     const lines: string[] = []
     const stream = { write: (line: string) => { lines.push(line) } }
     const app = await bare(t, seam, { server: { http2: true, logger: { level: 'warn', stream } } })
-    // HTTP/2 allows one line of this field alone.
+    // The app sends two lines of `Last-Modified`, which only HTTP/1 allows.
     app.get('/', async (_request, reply) => reply.header('last-modified', ['Sun, 15 Jun 2025 11:00:00 GMT', 'Sun, 15 Jun 2025 12:00:00 GMT']).send('page'))
     app.get('/other', async () => 'other')
     await portOf(app)

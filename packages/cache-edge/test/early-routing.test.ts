@@ -10,7 +10,7 @@ import { portOf, send } from './fixtures/two-clients.js'
 
 const tenantOf = (request: FastifyRequest['raw']) => request.headers['x-tenant']
 
-/** A constraint of the app's own that chooses a route by X-Tenant. */
+/** Makes a constraint of the app's own that selects a route by X-Tenant. */
 function strategy (own: object = {}): object {
   return {
     name: 'tenant',

@@ -17,7 +17,7 @@ function lesson (own: Partial<Lesson> & { host?: string } = {}): Lesson {
   return { url: '/', variant: '', tags: [], place: { origin: Origin.of(rawOf(host), false)!, route: ROUTE, config: undefined, key: 'key', host }, ...rest }
 }
 
-/** How many of these URLs are known. */
+/** Returns how many of these URLs are known. */
 const known = (targets: EarlyTargets, count: number): number => Array.from({ length: count }, (_, at) => targets.of(`/${at}`)).filter(Boolean).length
 
 t.test('EarlyTargets: holds few URLs with large tags, and the newest of them', async (t) => {

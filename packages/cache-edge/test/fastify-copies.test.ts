@@ -9,7 +9,7 @@ import { ask, Time } from './fixtures/edge-app.js'
 
 const require = createRequire(import.meta.url)
 
-/** Fastify as another package of a monorepo has it: modules of its own, and so symbols of its own. */
+/** Loads Fastify as another package of a monorepo would have it: with separate modules, and therefore separate symbols. */
 function copyOfFastify (): typeof Fastify {
   const kept = Object.entries(require.cache).filter(([file]) => /[\\/]node_modules[\\/]fastify[\\/]/.test(file))
   for (const [file] of kept) delete require.cache[file]
@@ -22,7 +22,7 @@ function copyOfFastify (): typeof Fastify {
 
 interface Scene { app: FastifyInstance; runs: string[]; time: Time }
 
-/** One route per way in which the edge reads what Fastify keeps for itself. */
+/** Builds an app with one route for each way in which the edge reads private properties of Fastify. */
 async function build (t: Test, fastify: typeof Fastify, time: Time): Promise<Scene> {
   const app = fastify() as FastifyInstance
   t.teardown(() => app.close())

@@ -16,7 +16,7 @@ const SAID = {
   age: '5'
 }
 
-/** An app whose handler has said all that, and then fails. */
+/** Builds an app whose handler sets all headers of `SAID`, and then fails. */
 async function failing (
   t: Test, cache: EdgePolicy | false | undefined, fail: (reply: FastifyReply) => unknown, setUp = (_app: FastifyInstance): void => {}
 ): Promise<FastifyInstance> {

@@ -9,7 +9,7 @@ const OWN: Fields = { 'cache-control': 'public, max-age=7' }
 
 interface Exchange { url?: string; policy?: EdgePolicy; status?: number; said?: Fields; request?: Record<string, string> }
 
-/** The response of a handler that sets these headers. */
+/** Returns the response of a handler that sets these headers. */
 async function answerTo (t: Test, { url = '/x', policy, status = 200, said = {}, request = {} }: Exchange): Promise<Record<string, unknown>> {
   const app = await buildEdge(t, { edge: { personal: ['/me'], ignoreCookies: ['_ga'] } })
   app.get(url, policy === undefined ? {} : { config: { cache: policy } }, async (_request, reply) => reply.code(status).headers(said).send('x'))

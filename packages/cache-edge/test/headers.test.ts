@@ -5,7 +5,7 @@ import { ask, buildEdge, type Fields } from './fixtures/edge-app.js'
 interface Exchange {
   url?: string
   policy?: EdgePolicy | false
-  /** Of the handler's answer. */
+  /** The headers of the handler's response. */
   headers?: Fields
   status?: number
   request?: Record<string, string>
@@ -14,7 +14,7 @@ type Expected = Record<'cache-control' | 'vary' | 'cdn-cache-control' | 'surroga
 
 const PUBLIC = 'public, max-age=60, must-revalidate'
 const PRIVATE = 'private, no-cache'
-/** The headers of a response with only a computed tag. */
+/** The `Cache-Control` of a response that has only a computed ETag. */
 const NO_CACHE = 'no-cache'
 const BEARER = { authorization: 'Bearer x' }
 const options: CacheEdgeOptions = {

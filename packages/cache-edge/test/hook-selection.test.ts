@@ -7,7 +7,7 @@ import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 import { warningsTo, type Warning } from './fixtures/warnings.js'
 
-// Its types make config.serializers a member that every route of the program must have.
+// The types of the plugin are not imported, since they make `config.serializers` a member that every route must have.
 const acceptsSerializer = createRequire(import.meta.url)('@fastify/accepts-serializer') as FastifyPluginCallback<object>
 const LANGUAGE = 'accept-language'
 const STORES = [true, 'by-response'] as const

@@ -13,7 +13,7 @@ import { portOf } from './fixtures/two-clients.js'
 interface World { readonly app: FastifyInstance; readonly time: Time; readonly seen: string[]; fail: boolean }
 type Answering = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void
 
-/** Sends half of a body, and resets the stream or the connection. */
+/** Sends half of a body, then resets the stream or the connection. */
 function breakOff (response: ServerResponse | Http2ServerResponse, body: string): void {
   (response as ServerResponse).write(body, () => {
     if ('stream' in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
@@ -21,7 +21,10 @@ function breakOff (response: ServerResponse | Http2ServerResponse, body: string)
   })
 }
 
-/** A proxy by response before an upstream of this version of HTTP; its pages are fresh for 10 s, and may be served stale for errors. */
+/**
+ * Builds a proxy by response in front of an upstream with this version of HTTP. Its pages are fresh for 10 s, and may be served stale after
+ * errors.
+ */
 async function build (t: Test, version: 1 | 2): Promise<World> {
   const time = new Time(t)
   const app = await buildEdge(t, { time, edge: { rules: [{ prefix: '/', store: 'by-response' }] } })

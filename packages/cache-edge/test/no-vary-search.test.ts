@@ -9,7 +9,7 @@ import { Http2Client } from './fixtures/two-clients.js'
 
 interface Scene { app: FastifyInstance; urls: string[]; time: Time }
 
-/** An app with one route, `/:page`, whose `No-Vary-Search` may change. */
+/** Builds an app with one route, `/:page`, whose `No-Vary-Search` may change. */
 async function scene (t: Test, field: (url: string) => string | undefined, policy: EdgePolicy = { noVarySearch: true }): Promise<Scene> {
   const time = new Time(t)
   const app = await buildEdge(t, { time })

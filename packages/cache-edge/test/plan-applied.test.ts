@@ -5,31 +5,31 @@ import { Random } from '@x/test-kit/virtual-time'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 
-/** How far a hit rate may be from that of the plan. */
+/** The maximum difference between a hit rate and that of the plan. */
 const TOLERANCE = 0.03
 const ADVICE = '/internal/cache/advice'
 const ADVISOR = { ttls: [1, 60, 600], entries: [50, 200, 1000] }
 
-// Guards against a hang alone.
+// The time limit only ends a test that hangs.
 t.setTimeout(600_000)
 
-/** The code of a plan as a function; `from` imports a package. */
+/** The code of a plan as a function; `from` imports a package by name. */
 type Pasted = (app: FastifyInstance, from: (name: string) => unknown) => Promise<void>
 interface TraceRequest { readonly pattern: 'item' | 'user'; readonly id: number }
 
-/** A trace of many items and few users, some of which are requested often, as in a Zipf distribution. */
+/** Makes a trace of many items and few users, some of which are requested often, as in a Zipf distribution. */
 function traceOf (requests: number): TraceRequest[] {
   const random = new Random(11)
   const zipf = (count: number): number => Math.floor(count ** random.next()) - 1
   return Array.from({ length: requests }, () => random.chance(0.25) ? { pattern: 'user', id: zipf(300) } : { pattern: 'item', id: zipf(20_000) })
 }
 
-/** The code of the app, the same with and without a cache. Its ttl was chosen before any measurement. */
+/** Loads an item or a user. The code is the same with and without a cache; its ttl was chosen before any measurement. */
 function load (app: FastifyInstance, { pattern, id }: TraceRequest): Promise<unknown> {
   return app.cache.getOrSet(`${pattern}:${id}`, async () => ({ id, name: `${pattern} ${id}`, text: 'x'.repeat(100) }), { ttl: 5 })
 }
 
-/** An app that observes, on a clock that stops: time that a busy machine takes would be time of the advisor. */
+/** Builds an app that observes with a stopped clock, since the advisor would count the time of a busy machine as its own. */
 async function observing (t: Test, clock: FakeClock): Promise<FastifyInstance> {
   const app = Fastify()
   t.teardown(() => app.close())
@@ -38,7 +38,7 @@ async function observing (t: Test, clock: FakeClock): Promise<FastifyInstance> {
   return app
 }
 
-/** The report of an app, and the code of its plan as the Markdown shows it. */
+/** Returns the report of an app, and the code of its plan from the Markdown. */
 async function advised (app: FastifyInstance): Promise<{ report: Report; code: string }> {
   const report = JSON.parse((await app.inject(ADVICE)).body) as Report
   const { body } = await app.inject({ url: ADVICE, headers: { accept: 'text/markdown' } })

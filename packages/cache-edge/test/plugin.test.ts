@@ -31,7 +31,10 @@ t.test('@fastify/etag nowhere: contexts of all kinds are fine', async (t) => {
   await t.resolves(async () => app.ready())
 })
 
-/** As `@fastify/websocket` does: a handler marked `websocket` is given a socket and the request; others an upgrade as well. */
+/**
+ * The plugin behaves as `@fastify/websocket`: handlers with the mark `websocket` get a socket and the request, other handlers get an
+ * upgrade as a normal request.
+ */
 function addWebSockets (app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     const { websocket, wsHandler, handler } = route as RouteOptions & { websocket?: boolean; wsHandler?: Function }

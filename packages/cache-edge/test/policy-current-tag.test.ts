@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 
-/** The responses of a route with this current tag to reads and writes. */
+/** Returns the responses of a route with this current tag to reads and writes. */
 async function tagged (t: Test, tag: string, store: boolean | 'by-response' = false) {
   const app = await buildEdge(t)
   app.route({ method: ['GET', 'PUT'], url: '/', config: { cache: { store, currentTag: () => tag } }, handler: async () => 'x' })

@@ -9,7 +9,7 @@ import { FakeVarnish } from './fixtures/fake-varnish.js'
 const until = (what: string, condition: () => boolean): Promise<void> => holds(what, condition, 120_000)
 const silent = { logger: { level: 'silent' } }
 
-/** An app that tells a proxy; without a second time, if nothing else is said. */
+/** Builds an app that sends bans to a proxy; by default each ban is sent once. */
 async function build (t: Test, purge: Partial<NonNullable<CacheEdgeOptions['purge']>> = {}, implementation?: Cache) {
   const varnish = await FakeVarnish.start(t)
   const core = implementation === undefined ? {} : { implementation }
@@ -114,7 +114,7 @@ t.test('clear: everything is banned', async (t) => {
   t.same(varnish.requests, ['*', '*'])
 })
 
-/** A cache whose store is away. */
+/** A cache whose store cannot be reached. */
 class AwayCache extends MemoryCache {
   queued = true
   override readonly tags = { ...new MemoryCache().tags, invalidate: async () => this.#refuse() }

@@ -86,7 +86,7 @@ t.test('hasOtherParameter: is what a list of the names says, for any query', asy
   const parameter = fc.record({ name, value: fc.option(fc.constantFrom('', '1', '=', 'a=b', '?', '%26')) })
   fc.assert(fc.property(fc.array(parameter, { minLength: 1, maxLength: 6 }), fc.subarray(['a', 'b', 'a[]']), (parameters, allowed) => {
     const query = parameters.map(({ name, value }) => value === null ? name : `${name}=${value}`).join('&')
-    // The bare "?" is the query without parameters.
+    // A bare "?" is an empty query without parameters.
     const expected = query !== '' && parameters.some(({ name }) => !allowed.includes(name))
     return hasOtherParameter(`/p?${query}`, new Set(allowed), false) === expected
   }), { numRuns: 500 })

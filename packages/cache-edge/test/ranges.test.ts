@@ -9,7 +9,7 @@ import { BOTH, MINUTE, scene } from './fixtures/scene.js'
 const PAGE = 'é0123456789'.repeat(100)
 const BYTES = Buffer.from(PAGE)
 
-/** An app with one stored page. */
+/** Builds an app with one stored page. */
 async function stored (t: Test, headers: Fields = {}, policy: EdgePolicy = {}, body: string | Buffer = PAGE): Promise<FastifyInstance> {
   const app = await buildEdge(t)
   app.get('/', { config: { cache: { store: true, ...policy } } }, async (_request, reply) => reply.headers({ ...MINUTE, 'content-type': 'text/plain', ...headers }).send(body))

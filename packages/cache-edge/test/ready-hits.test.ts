@@ -27,14 +27,14 @@ async function buildApp (t: Test, { edge = { tagHeader: 'Surrogate-Key' }, prepa
   return app
 }
 
-/** A hit on a route, and what a client with its entity tag gets. */
+/** Returns a hit on a route, and the response for a client with its entity tag. */
 async function hitsOf (app: FastifyInstance, name: string): Promise<Answer[]> {
   await ask(app, `/${name}`)
   const hit = await ask(app, `/${name}`)
   return [hit, await ask(app, `/${name}`, { 'if-none-match': String(hit.headers.etag) })]
 }
 
-/** A hook that changes nothing, behind which the fields of a hit are written one by one. */
+/** A hook that changes nothing. If it is present, the fields of a hit are written one by one. */
 const withHook = (app: FastifyInstance): void => { app.addHook('onSend', async (_request, _reply, payload) => payload) }
 
 t.test('a prepared hit: hit and 304 are those of a route with an onSend hook', async (t) => {

@@ -11,7 +11,7 @@ async function settle (): Promise<void> {
   for (let turns = 0; turns < 50; turns++) await nextTurn()
 }
 
-/** An app with a hook in front of the handler, which refuses what does not come from a client of the test. */
+/** Builds an app with a hook in front of the handler that refuses requests which do not come from a client of the test. */
 async function scene (t: Test, refuse: Hook, setup: EdgeSetup = {}) {
   const time = new Time(t)
   const lines: Array<Record<string, any>> = []
@@ -116,7 +116,7 @@ t.test('a refresh that a hook never lets go is given up, and tried again', async
   const { state, time, get } = await scene(t, () => new Promise(() => {}))
   await get()
   time.advance(11)
-  // The limit alone is 30 s.
+  // Only the time limit of a refresh, 30 s, is shortened.
   globalThis.setTimeout = ((run: () => void, ms: number) => setTimeout(run, ms === 30_000 ? 1 : ms)) as typeof setTimeout
   await get()
   await until(() => state.lines.length === 1)

@@ -9,7 +9,7 @@ const MODIFIED = formatHttpDate(NOON - 864e5)
 const LANGUAGE = 'accept-language'
 const OF_TEN = cached('max-age=10')
 
-/** A first response, and 304 whenever the handler is asked with a validator. */
+/** Builds an app with a handler that sends one full response, then 304 to each request with a validator. */
 async function validated (t: Test, first: Fields, then: Fields, cache: EdgePolicy = byResponse): Promise<Scene> {
   const isAsked = ({ headers }: FastifyRequest): boolean => headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined
   return scene(t, cache, (run, request) => isAsked(request) ? { status: 304, body: null, headers: then } : { headers: first, body: `run ${run} ${String(request.headers[LANGUAGE])}` })

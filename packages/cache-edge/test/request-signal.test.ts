@@ -5,7 +5,7 @@ import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 import { isStored, send } from './fixtures/two-clients.js'
 
-/** Fastify aborts the signal of a request whose body has been read. */
+/** Reads the body of a request, whose signal Fastify aborts when the body has been read. */
 async function readAll (request: FastifyRequest): Promise<boolean> {
   const { signal } = request
   for await (const chunk of request.raw) t.equal(chunk, '')

@@ -9,7 +9,7 @@ import { portOf } from './fixtures/two-clients.js'
 
 interface Scene { app: FastifyInstance; time: Time; runs: () => number; seen: unknown[] }
 
-/** An app with a query at `/search`, whose responses have the number of the run. */
+/** Builds an app with a QUERY route at `/search`, whose responses have the number of the run. */
 async function scene (t: Test, cache: EdgePolicy = { store: true }, headers: Fields = {}, edge: CacheEdgeOptions = {}): Promise<Scene> {
   const time = new Time(t)
   const app = await buildEdge(t, { time, edge })
@@ -33,7 +33,7 @@ const query = (payload: string | Buffer = '{"q":1}', headers: Record<string, str
   method: 'QUERY' as 'POST', url, payload, headers: { 'content-type': 'application/json', ...headers }
 })
 
-// Whether the second query is answered by the stored response to the first.
+// Rows with two queries; `isHit`: whether the second one is answered with the stored response to the first one.
 const rows: Array<[section: string, first: InjectOptions, second: InjectOptions, isHit: boolean, policy?: EdgePolicy]> = [
   ['§2.7 the same content', query(), query(), true],
   ['§2.7 other content', query(), query('{"q":2}'), false],

@@ -3,7 +3,7 @@ import t from 'tap'
 import { ask, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'
 
-// Seconds after which it is no longer answered from the cache; the response cannot be validated.
+// Rows with the seconds after which the response is no hit; the response cannot be validated.
 const lifetimes: Array<[section: string, headers: Fields, seconds: number]> = [
   ['§4.2.1 max-age', cached('max-age=30'), 30],
   ['§4.2.1 s-maxage', cached('max-age=5, s-maxage=30'), 30],

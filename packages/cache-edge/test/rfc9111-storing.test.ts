@@ -6,11 +6,11 @@ import { ask, buildEdge, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'
 
 interface Exchange {
-  /** The headers of the response. */
+  /** The headers of the stored response. */
   headers?: Fields
   status?: number
   policy?: EdgePolicy
-  /** Of the first request; the second is plain, or has `then`. */
+  /** The headers of the first request; the second request has none, or those in `then`. */
   request?: Record<string, string>
   then?: Record<string, string>
 }
@@ -19,7 +19,7 @@ const BEARER = { authorization: 'Bearer x' }
 const past = formatHttpDate(NOON - 1000)
 const soon = formatHttpDate(NOON + 60_000)
 
-// Whether the second request is answered from the cache. Each holds for both ways of keeping.
+// Rows with `isHit`: whether the second request is answered from the cache. Each row applies to both values of `store`.
 const storing: Array<[section: string, exchange: Exchange, isHit: boolean]> = [
   ['§3 a 200 with max-age', { headers: MINUTE }, true],
   ['§3 a 404 that the route does not list', { headers: MINUTE, status: 404 }, false],

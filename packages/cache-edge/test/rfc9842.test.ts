@@ -19,7 +19,8 @@ for (const [name, store] of Object.entries(BOTH)) {
       for (const coding of ['dcb', 'dcz']) {
         const { app, runs } = await scene(t, { store, vary: ['accept-encoding', 'available-dictionary'] }, () => ({ headers: { ...MINUTE, 'content-encoding': coding, ...vary !== undefined && { vary } } }))
         for (let times = 0; times < 2; times++) await ask(app, '/x', { ...BROWSER, 'available-dictionary': OLD })
-        // With `store: true` the handler need not repeat the `vary` of its policy; what it says has to be enough by itself.
+        // With `store: true` the handler need not repeat the `vary` of its policy. If it sends a `Vary`, this field alone must be
+        // sufficient.
         t.equal(runs(), 2, `${coding} ${vary}`)
       }
     }

@@ -5,9 +5,9 @@ import { buildEdge, until } from './fixtures/edge-app.js'
 import { MINUTE } from './fixtures/scene.js'
 
 interface Given {
-  /** `Cache-Groups` of the page. */
+  /** The `Cache-Groups` of the page. */
   groups?: string | string[]
-  /** The response to the write. */
+  /** The method of the write, and its response. */
   write?: { groups?: string | string[]; method?: 'POST' | 'PUT' | 'DELETE' | 'GET' | 'OPTIONS'; status?: number; host?: string }
   edge?: CacheEdgeOptions
   tags?: string[]
@@ -16,7 +16,7 @@ interface Given {
 const many = (count: number, length = 32): string => Array.from({ length: count }, (_, at) => `"${String(at).padStart(length, 'g')}"`).join(', ')
 const one = (at: number, length = 32): string => `"${String(at).padStart(length, 'g')}"`
 
-// Whether the page is a hit after the write to another URL.
+// Rows with `isHit`: whether the page is a hit after the write to another URL.
 const rows: Array<[section: string, given: Given, isHit: boolean]> = [
   ['§2.1 a group that both name', { groups: '"a"', write: { groups: '"a"' } }, false],
   ['§2.1 another group', { groups: '"a"', write: { groups: '"b"' } }, true],

@@ -21,7 +21,7 @@ for (const where of ['before', 'after', 'route', 'writeHead'] as const) {
     const { cacheCore } = await import('@x/cache-core')
     const { cacheEdge } = await import('../src/index.js')
     if (where === 'before') app.addHook('onSend', setCookie)
-    // As "on-headers" does, and with it the session middleware of Express.
+    // The hook replaces `writeHead` as the package "on-headers" does, which the session middleware of Express uses.
     if (where === 'writeHead') {
       app.addHook('onRequest', async (_request, reply) => {
         const { writeHead } = reply.raw

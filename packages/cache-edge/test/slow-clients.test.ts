@@ -7,7 +7,7 @@ import { counted, KIB, MIB } from './fixtures/counted.js'
 import { buildEdge, until, type EdgeSetup } from './fixtures/edge-app.js'
 import { receive, unread } from './fixtures/wire.js'
 
-/** Waits until a number has not changed for a time. */
+/** Waits until a number has not changed for 100 ms. */
 async function settled (read: () => number): Promise<void> {
   for (let before = -1, quiet = 0; quiet < 10; quiet = read() === before ? quiet + 1 : 0, before = read()) await wait(10)
 }
@@ -35,7 +35,7 @@ for (const [what, { setup = {}, answer = () => {} }] of Object.entries(cases)) {
     const [socket] = await connected as [Socket]
     await until(() => source.state.taken > 0)
     await settled(() => source.state.taken)
-    // What the kernel has is not the process's.
+    // Bytes in the buffers of the kernel are subtracted, since the process does not hold them.
     const held = source.state.taken - (socket.bytesWritten - socket.writableLength)
     t.ok(held < 512 * KIB, `${held} bytes`)
     client.destroy()

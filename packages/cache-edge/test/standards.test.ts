@@ -3,12 +3,12 @@ import t from 'tap'
 
 const here = (path: string): URL => new URL(path, import.meta.url)
 const document = readFileSync(here('../standards.md'), 'utf8')
-/** Each row of a table without its heading: the cells. */
+/** Returns the cells of each row of a table, without its heading. */
 const rows = document.split('\n').filter((line) => line.startsWith('| ') && !/^\| (?:section|standard) \|/.test(line)).map((line) => line.slice(2).split(/ *\| ?/))
 const CELL_OF_TESTS = /`([\w-]+)`:((?:[; ]*"(?:[^"\\]|\\")*")+)/g
 const FOLDERS = ['.', './rules', '../../cache-core/test']
 
-/** The text of the tests of a file name, as the source has it, without escapes. */
+/** Returns the source text of the tests in a file, without escapes. */
 function sourceOf (name: string): string {
   return FOLDERS.map((folder) => here(`${folder}/${name}.test.ts`)).filter((file) => existsSync(file))
     .map((file) => readFileSync(file, 'utf8').replaceAll("\\'", "'")).join('\n')

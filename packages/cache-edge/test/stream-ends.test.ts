@@ -9,9 +9,9 @@ import t, { type Test } from 'tap'
 import { buildEdge } from './fixtures/edge-app.js'
 import { receive, type Received } from './fixtures/wire.js'
 
-/** When a source ends: before it is sent, while an onSend hook is at work, or once its first bytes have gone out. */
+/** The time at which a source ends: before it is sent, during an onSend hook, or after its first bytes were sent. */
 type When = 'before' | 'during' | 'after'
-/** A body, and what ends it. */
+/** A body, and the function that ends it. */
 interface Source { readonly payload: unknown; readonly end: () => unknown }
 
 const HALF = 'half of it'
@@ -106,12 +106,12 @@ async function upstream (end: (answer: http.ServerResponse) => void, isFetched =
   return { payload, end: () => end(answer) }
 }
 
-/** Lets what was set off take its course: sockets, timers of zero, promises. */
+/** Waits until events that were started have ended: sockets, timers of zero, promises. */
 async function settle (): Promise<void> {
   for (let turns = 0; turns < 20; turns++) await nextTurn()
 }
 
-/** Two routes with the same source: `/plain`, and `/store`, whose responses may be stored. */
+/** Builds two routes with the same source: `/plain`, and `/store`, whose responses may be stored. */
 async function scene (
   t: Test, make: (when: When) => Source | Promise<Source>, when: When
 ): Promise<{ app: FastifyInstance; port: number; ends: Array<() => unknown> }> {
@@ -151,19 +151,19 @@ async function play (port: number, path: string, when: When, ends: Array<() => u
 
 for (const [what, make] of Object.entries(sources)) {
   for (const when of ['before', 'during', 'after'] as const) {
-    // Nothing tells of an error that was heard before and has left no trace: the stream is just open.
+    // An error that was emitted before leaves no trace in the stream, which is then simply open, so this case is left out.
     if (when === 'before' && what.endsWith('emits an error and stays')) continue
     t.test(`${what}, ${when === 'before' ? 'before it is sent' : `${when} the onSend hooks`}: the client has what it has without store, and the next one, too`, async (t) => {
       const { app, port, ends } = await scene(t, make, when)
       app.log.level = 'silent'
-      // Without store this one stays open for ever: nobody listens when it fails.
+      // Without the edge's store this response would stay open without end, since no code listens to the error.
       const isLost = when === 'during' && what.endsWith('emits an error and stays')
       const { status, body, end } = isLost ? { status: 500, body: '', end: 'whole' } : await play(port, '/plain', when, ends)
       t.not(end, 'open')
       for (const turn of ['first', 'second']) {
         const answer = await play(port, '/store', when, ends)
         t.match({ ...answer, body: status === 500 ? '' : answer.body }, { status, body: status === 500 ? '' : body, end }, turn)
-        // An incomplete body was not stored.
+        // An incomplete body must not be stored.
         if (turn === 'second') t.equal(/hit/.test(String(answer.headers['cache-status'])), end === 'whole' && status === 200 && body === HALF)
       }
     })

@@ -11,7 +11,7 @@ import { warningsTo, type Warning } from './fixtures/warnings.js'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply, run: number) => unknown
 
-/** A page that answers as it is told, the headers that each of its runs saw, and the warnings of the app. */
+/** Builds an app with a page that responds as the test says. Returns the headers that each run saw, and the warnings of the app. */
 async function build (t: Test, handler: Handler, { cache, ...setup }: EdgeSetup & { cache?: EdgePolicy } = {}) {
   const warnings: Warning[] = []
   const app = await buildEdge(t, { server: warningsTo(warnings), ...setup })
@@ -25,7 +25,7 @@ async function build (t: Test, handler: Handler, { cache, ...setup }: EdgeSetup 
   return { app, seen, warnings: () => warnings.filter(({ reason }) => reason !== undefined) }
 }
 
-/** A stream of the first kind that Node had, which is no `Readable`. */
+/** Makes a stream of the oldest kind in Node, which is no `Readable`. */
 function legacyStream (text: string): Stream {
   const stream = Object.assign(new Stream(), { readable: true, writable: false })
   setImmediate(() => {
@@ -55,7 +55,7 @@ for (const [at, [reason, handler]] of AT_ONCE.entries()) {
       const answer = await ask(app, url, TENANT)
       t.equal(answer.status, 200)
       t.match(answer.cacheStatus, `fastify; fwd=uri-miss; detail=${reason}`)
-      // What goes out of a handler that sees everything is for one client.
+      // The response of a handler that sees the whole request is for one client only.
       if (seen.length > 1) t.match(answer.headers['cache-control'], 'private, no-cache')
     }
     t.same(seen, [undefined, 'acme', 'acme'])
@@ -141,7 +141,7 @@ for (const [what, send] of [['a text', (reply: FastifyReply, text: string) => re
     t.match(await ask(app, '/page/plain', { 'x-tenant': 'evil' }), {
       body: 'evil', cacheStatus: 'fastify; fwd=uri-miss; detail=personal', headers: { 'cache-control': 'private, no-cache', 'cdn-cache-control': undefined }
     })
-    // From then on headers are hidden, and answers stored.
+    // After this storable response, headers are hidden again and responses are stored.
     t.match(await ask(app, '/page/plain', { 'x-tenant': 'evil' }), { body: 'undefined', headers: { 'cache-control': 'public, max-age=60' } })
     t.match(await ask(app, '/page/plain', { 'x-tenant': 'other' }), { body: 'undefined', cacheStatus: /; hit/ })
     t.match(await ask(app, '/page/any', { 'x-tenant': 'evil' }), { body: 'undefined' })

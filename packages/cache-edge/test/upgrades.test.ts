@@ -10,7 +10,7 @@ import { portOf } from './fixtures/two-clients.js'
 const STORES = [true, 'by-response'] as const
 const HANDSHAKE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
 
-/** A server that says hello to each WebSocket, and answers other requests with a page. */
+/** Starts a server that greets each WebSocket, and responds to other requests with a page. */
 async function socketServer (t: Test): Promise<string> {
   const server = createServer((_request, response) => { response.setHeader('cache-control', 'max-age=60').end('page') })
   server.on('upgrade', (request, socket) => {
@@ -26,7 +26,7 @@ async function socketServer (t: Test): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** What a WebSocket client receives until it has the greeting, or the connection ends. */
+/** Returns the bytes that a WebSocket client receives until the greeting, or until the connection ends. */
 async function shakeHands (port: number, path: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(`GET ${path} HTTP/1.1\r\nHost: a.example\r\n${HANDSHAKE.map((line) => `${line}\r\n`).join('')}\r\n`)

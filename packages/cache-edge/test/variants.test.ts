@@ -37,7 +37,7 @@ t.test('junk values that are asked once each do not push out what is asked for a
 
 t.test('one junk value that is asked once per lifetime does not keep the places of those that are over', async (t) => {
   const { asked, time, store } = await languages(t)
-  // Often enough that no newcomer is asked for more.
+  // Each value is requested three times, so that no new value is requested more often.
   for (let junk = 0; junk < 50; junk++) for (let times = 0; times < 3; times++) await asked(`junk-${junk}`)
   for (let lifetimes = 0; lifetimes < 4; lifetimes++) {
     time.advance(110)

@@ -37,7 +37,7 @@ for (const store of STORES) {
     const app = await build(t, { cache: { store, vary: ['x-tenant'] } }, tellAll)
     for (const [at, name] of [...STEERING, ...TRACING, ...MORE].entries()) {
       const { body, fields } = await send(app, { target: `/${at}`, headers: ['Host: a.example', `${name}: evil`, 'X-Tenant: acme', `${name.toUpperCase()}: evil`] })
-      // A credential: the response is for this client alone, and its handler sees all.
+      // With a credential header the response is for this client alone, and the handler sees the whole request.
       if (name === 'proxy-authorization') continue
       t.notMatch(body, /evil/, name)
       t.match(JSON.parse(body), { headers: { 'x-tenant': 'acme' }, raw: { headersDistinct: { 'x-tenant': ['acme'] }, headers: { 'x-tenant': 'acme', host: 'a.example' } } })
@@ -86,7 +86,7 @@ t.test('hooks in front of the handler and behind it see the whole request, and s
   t.same(seen, Array(6).fill(['abc', 'abc', true, ['abc'], '127.0.0.1']))
 })
 
-/** A compiler of one's own, whose validators give back a value, as those of Zod, Joi or Yup do. */
+/** A custom validator compiler whose validators return a value, like those of Zod, Joi or Yup. */
 const returning: FastifySchemaCompiler<any> = () => (data) => ({ value: { ...data, 'x-added': data['x-forwarded-host'] ?? 'none' } })
 
 for (const [what, compiler] of Object.entries<FastifySchemaCompiler<any> | undefined>({ 'that returns a value': returning, 'that only judges': () => () => true, 'of Fastify': undefined })) {
@@ -133,7 +133,7 @@ const parts: Record<string, (request: FastifyRequest) => unknown> = {
   'request.socket.localAddress': ({ socket }) => String(socket.localAddress),
   'request.socket.localPort': ({ socket }) => String(socket.localPort),
   'request.socket.address': ({ socket }) => JSON.stringify(socket.address()),
-  // The name that the client gave in its TLS handshake, whatever its Host says.
+  // The server name is the one that the client sent in its TLS handshake, whatever its `Host` is.
   'request.socket.servername': ({ socket }) => String((socket as { servername?: string }).servername ?? 'none')
 }
 for (const [part, read] of Object.entries(parts)) {

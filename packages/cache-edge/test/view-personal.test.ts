@@ -11,7 +11,7 @@ const PRIVATE = 'private, no-cache'
 
 type WithUser = FastifyRequest & { user?: unknown }
 
-/** An app whose hook knows users by `X-Api-Key`. */
+/** Builds an app whose hook finds users by `X-Api-Key`. */
 async function withUsers (
   t: Test, cache: EdgePolicy = {}, userOf: (key: string) => unknown = (key) => ({ name: key }), initial: unknown = null
 ): Promise<{ app: FastifyInstance; runs: () => number }> {
@@ -131,7 +131,7 @@ t.test('credentials: ignored cookies as browsers send them are none', async (t) 
 t.test('Credentials: no text around an ignored cookie hides another one', async () => {
   const credentials = new Credentials({ ignoreCookies: ['_ga'] })
   const junk = fc.string({ unit: fc.constantFrom(';', ',', ' ', '=', '"', '\\', '\t', '_ga', 'x', '\u00a0', '\0'), maxLength: 6 })
-  // Read by the most lenient parser there is: any separator, any quotes, any space.
+  // Returns the cookie names that the most lenient parser would find: it accepts any separator, any quotes, any space.
   const names = (cookie: string): string[] => cookie.split(/[;,]/).map((pair) => pair.split('=')[0]!.replace(/[\s"\\\0]/g, '')).filter((name) => name !== '')
   fc.assert(fc.property(junk, junk, (before, after) => {
     const cookie = `${before}_ga=1${after}`

@@ -29,7 +29,7 @@ interface Scene {
   get: (headers?: Record<string, string>, from?: string, path?: string) => Promise<{ body: string; status: string }>
 }
 
-/** An app that is asked from several addresses of this machine, and notes what its first hook hears. */
+/** Builds an app to which several addresses of this machine send requests, and records the requests that its first hook sees. */
 async function scene (t: Test, setup: EdgeSetup, declare: (app: FastifyInstance) => void): Promise<Scene> {
   const time = new Time(t)
   const app = await buildEdge(t, { time, ...setup })
@@ -54,7 +54,7 @@ async function scene (t: Test, setup: EdgeSetup, declare: (app: FastifyInstance)
   return { app, time, heard, lines, get }
 }
 
-/** A response is stored, gets stale, is served once more and refreshed. */
+/** Stores a response, lets it become stale, and requests it again, so that it is served stale and refreshed. */
 async function refresh ({ time, get, heard }: Scene, headers?: Record<string, string>, from?: string): Promise<void> {
   await get(headers, from)
   time.advance(11)

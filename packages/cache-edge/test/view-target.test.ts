@@ -66,7 +66,7 @@ const routers: Record<string, FastifyServerOptions> = {
   'a querystringParser that sorts': { routerOptions: { querystringParser: (text) => ({ text: text.split('&').sort().join('&') }) } },
   'all of them': { routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, useSemicolonDelimiter: true } as object }
 }
-// Each is another spelling of one of the others under one of the options.
+// Spellings of URLs: each is equivalent to another one of the list under one of the options.
 const SPELLINGS = ['/p/x', '/P/x', '/p/X', '/p/x/', '//p/x', '/p//x', '/p/%78', '/p/x?a=1&b=2', '/p/x?b=2&a=1', '/p/x;a=1&b=2', '/p/x;a=1', '/p/x?a=1', '/p/x?', '/p/x%3Fa=1', '/p/x%23a', '/p/x#a=1', '/static', '/static/', '/STATIC']
 
 for (const [name, server] of Object.entries(routers)) {

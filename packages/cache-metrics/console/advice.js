@@ -1,9 +1,10 @@
-// The sections of the advisor's report: advice on key patterns and routes with their curves, gates, both arms of a rollout.
+// The sections of the console about the advisor's report: advice on key patterns and routes with their curves, gates, and both arms of a
+// rollout.
 const { cacheConsole } = globalThis
 const { element, nameOf, badge, table, facts, section, poll, shareChart, formats } = cacheConsole
 const { count, percent, duration, bytes, known } = formats
 
-/** The report is simulated from samples at each request for it, so it is asked for less often than counts. */
+/** The report is requested less often than counts, since the app simulates caches for each report. */
 const EVERY_MS = 10_000
 const TONES = { good: 'good', go: 'good', unsafe: 'bad', 'changes when stored': 'bad', 'no-go': 'bad' }
 
@@ -23,7 +24,7 @@ poll({
   }
 })
 
-/** Adds a function that gets the report at each poll. */
+/** Adds a listener that receives the report at each poll. */
 cacheConsole.onAdvice = (listener) => listeners.push(listener)
 
 function showAdvice ({ advice: all, verdict, observedSeconds, requests, notes, shadow = [] }) {
@@ -75,12 +76,12 @@ function perTenThousand (share) {
   return `${Number((share * 10_000).toPrecision(2))} per 10 000`
 }
 
-/** The hit rate over the ttl: one line for each size, that of the advised size in front. */
+/** Draws the hit rate over the ttl: one line for each size, the line of the advised size in front. */
 function overTtl (one) {
   return curve(one, { x: 'ttl', by: 'entries', axis: 'ttl', text: duration, byText: (size) => `${count(size)} entries` })
 }
 
-/** The hit rate over the size: one line for each ttl, that of the advised ttl in front. */
+/** Draws the hit rate over the size: one line for each ttl, the line of the advised ttl in front. */
 function overSize (one) {
   return curve(one, { x: 'entries', by: 'ttl', axis: 'entries', text: short, byText: (ttl) => `a ttl of ${duration(ttl)}` })
 }
@@ -93,7 +94,7 @@ function curve (one, { x, by, axis, text, byText }) {
   }))
   const main = lines.find(({ isMain }) => isMain)?.points ?? []
   const values = [...new Set(one.points.map((point) => point[x]))].sort((a, b) => a - b)
-  // More marks than these would overlap on a phone.
+  // At most about six marks are drawn, since more would overlap on a phone.
   const every = Math.ceil(values.length / 6)
   const title = `Hit rate over ${axis}, at ${byText(one[by])}`
   return element('figure', {},

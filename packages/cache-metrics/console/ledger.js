@@ -1,4 +1,4 @@
-// The section of the cost ledger: what the cache saved, and what it cost.
+// The section of the console about the cost ledger: the savings and the cost of the cache.
 const { cacheConsole } = globalThis
 const { element, nameOf, badge, table, facts, section, formats } = cacheConsole
 const { count, percent, duration, bytes, known } = formats

@@ -9,11 +9,11 @@ import { TEXT_TYPE } from './metrics/text.js'
 /** The default paths of the pages with metrics, on the app and on the second listener. */
 const PATHS = ENDPOINT_DEFAULTS as { readonly prom: string; readonly otel: string; readonly json: string }
 
-/** One page with metrics, such as `/metrics/prom`. */
+/** One page of metrics, such as `/metrics/prom`. */
 export interface Endpoint {
   /** The path of the page with metrics on the app; `false`: only the second listener serves the page. */
   readonly path: string | false
-  /** The path of the page with metrics on the second listener, a server on a port of its own. */
+  /** The path of the page with metrics on the second listener, which is a server on a separate port. */
   readonly listenerPath: string
   contentType (): string
   render (): Promise<string | Buffer>
@@ -46,7 +46,7 @@ export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endp
       schema: { hide: true } as object,
       config: { [kOwnRoute]: true } as object
     }, async function showMetrics (_request, reply) {
-      // The metrics change with each request, so no cache should store the page.
+      // The metrics change with each request, so no cache should store a page of metrics.
       return reply.header('cache-control', 'no-store').type(contentType()).send(await render())
     })
   }

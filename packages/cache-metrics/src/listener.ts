@@ -9,7 +9,7 @@ import { LISTENER_DEFAULTS } from './options.js'
 /** The port and host of the second listener, the server for metrics alone; see the option `listener`. */
 export interface ListenerOptions { port?: number; host?: string }
 
-/** A second HTTP server that serves the pages of metrics only. It starts and closes with the app. */
+/** A second HTTP server that serves only the pages of metrics. It starts and closes with the app. */
 export class MetricsListener {
   readonly #server: Server
   readonly #options: ListenerOptions
@@ -18,7 +18,8 @@ export class MetricsListener {
     this.#options = options
     const onError = (err: unknown): void => fastify.log.error({ err }, 'Cache metrics: the listener failed')
     this.#server = serverOf(endpoints, onError)
-    // The listener starts in `onReady`, not in `onListen`: an error in `onListen` would be logged, and the app would start.
+    // The listener starts in the hook `onReady`, since an error in the hook `onListen` would only be logged, and the app would start
+    // without metrics.
     fastify.addHook('onReady', async () => {
       await this.#start()
       this.#server.on('error', onError)
@@ -36,7 +37,8 @@ export class MetricsListener {
   /** Begins to listen on the port for metrics. Rejects with `CACHE_ERR_METRICS_LISTENER` if the server cannot listen. */
   async #start (): Promise<void> {
     const { port = LISTENER_DEFAULTS.port, host } = this.#options
-    // Not shared by the workers of a cluster, where a scrape would reach any of them: the second worker is refused instead.
+    // The port is not shared by the workers of a cluster, since a scrape would reach any one of them; instead, a second worker on the port
+    // is refused.
     this.#server.listen({ port, host, exclusive: true })
     try {
       await once(this.#server, 'listening')
@@ -49,8 +51,8 @@ export class MetricsListener {
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    // Open connections of the metrics server are closed, too: scrapers leave connections open, and the server closes only after its
-    // connections.
+    // Open connections of the metrics server are closed, since scrapers leave connections open, and a server ends only after its
+    // connections have ended.
     this.#server.closeAllConnections()
     await closed
   }
@@ -66,7 +68,7 @@ function serverOf (endpoints: readonly Endpoint[], onError: (error: unknown) => 
     }
     page.render().then((text) => {
       const headers = { 'content-type': page.contentType(), 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store' }
-      // HEAD needs no case of its own: Node sends no body in a response to HEAD.
+      // A HEAD request needs no special case, since Node sends no body in its response.
       response.writeHead(200, headers).end(text)
     }).catch((error: unknown) => {
       onError(error)

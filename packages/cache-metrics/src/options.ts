@@ -18,7 +18,7 @@ function having<T> (methods: readonly (keyof T & string)[], allowed: string) {
 const path = (fallback: string) => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' })], { default: fallback })
 
 const endpoint = Type.Object({
-  /** The path of the page in Prometheus text, or in OpenMetrics text if that is the format of your registry. */
+  /** The path of the page in Prometheus text; in OpenMetrics text if the registry has that format. */
   prom: Type.Optional(path('/metrics/prom')),
   /** The path of the page with OpenTelemetry's numbers as Prometheus text; only with option `otel`. */
   otel: Type.Optional(path('/metrics/otel')),
@@ -27,10 +27,10 @@ const endpoint = Type.Object({
 }, { additionalProperties: false })
 
 const listener = Type.Object({
-  /** TCP port; `0`: any free port. The default is that of OpenTelemetry's exporter for Prometheus. */
+  /** The TCP port; `0`: any free port. The default is the default port of OpenTelemetry's exporter for Prometheus. */
   port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, default: 9464 })),
   /**
-   * Host name or address to listen on.
+   * The host name or address on which the second listener listens.
    * @default all interfaces
    */
   host: Type.Optional(Type.String({ minLength: 1 }))
@@ -38,31 +38,31 @@ const listener = Type.Object({
 
 const advisor = Type.Object({
   /**
-   * Observes for any value of `NODE_ENV`, also where the report is closed; the estimates are then the metric `cache_advised_hit_rate`.
-   * `false`: it observes only where the report is open.
+   * Whether the advisor observes for any value of `NODE_ENV`, also where the report is closed; its estimates are then available as the
+   * metric `cache_advised_hit_rate`. `false`: it observes only where the report is open.
    */
   production: Type.Optional(Type.Boolean({ default: false })),
   /**
-   * Whether the state is kept over restarts and merged over processes, in the store of the cache if it has one (Redis). A text: the path of the
-   * file for a cache without a store, one for each process. `false`: nothing is kept.
+   * Whether the advisor's state is stored over restarts and merged over processes, in the store of the cache if it has one (Redis). A text
+   * is the path of a file, which is used if the cache has no store; each process needs its own file. `false`: no state is stored.
    */
   keep: Type.Optional(Type.Union([Type.Boolean(), Type.String({ minLength: 1 })], { default: true })),
   /**
-   * The secret, of 16 characters or more, that the hashes of keys are salted with. Processes whose accesses `cache-advisor` merges need the same one.
-   * @default a random one that the store or the file holds; without either, no accesses are recorded
+   * The secret salt of the hashes of keys, of 16 characters or more. Processes whose accesses `cache-advisor` merges need the same salt.
+   * @default a random salt in the store or the file; without either, no accesses are recorded
    */
   salt: Type.Optional(Type.String({ minLength: 16, maxLength: 1000 })),
-  /** Share of the hits that may be stale, 0 to 1; 0.001 is 10 in 10 000. */
+  /** The share of hits that may be stale, 0 to 1; 0.001 is 10 in 10 000. */
   staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1, default: DEFAULT_WISHES.staleTolerance })),
   /** The number of requests of a key pattern or route below which no advice is given. */
   minRequests: Type.Optional(Type.Integer({ minimum: 1, default: DEFAULT_WISHES.minRequests })),
-  /** Days of observation before a gate says go or no-go. */
+  /** Days of observation before a gate has the verdict go or no-go. */
   minDays: Type.Optional(Type.Number({ minimum: 0, default: MIN_OBSERVED_SECONDS / 86_400 })),
-  /** The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers. */
+  /** The ttls, in seconds, for which hit rates are estimated: 1 to 8 numbers. */
   ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), {
     minItems: 1, maxItems: 8, default: [...DEFAULT_TTLS]
   })),
-  /** The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers. */
+  /** The cache sizes, in entries, for which hit rates are estimated: 1 to 5 numbers. */
   entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), {
     minItems: 1, maxItems: 5, default: [...DEFAULT_ENTRIES]
   }))
@@ -71,17 +71,17 @@ const advisor = Type.Object({
 /** The options of `register(cacheMetrics, …)`. */
 export const metricsSchema = Type.Object({
   /**
-   * The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`.
-   * @default a private one
+   * The prom-client registry to which the metrics are added: the app's own, or prom-client's global `register`.
+   * @default a private registry
    */
   registry: Type.Optional(having<PromRegistry>(['registerMetric', 'getSingleMetric', 'metrics'], 'a prom-client Registry')),
-  /** Paths of the endpoints on the app; `false` disables one of them, or all. The second listener serves them in any case. */
+  /** Paths of the endpoints on the app; `false` disables one endpoint, or all. The second listener serves all of them in any case. */
   endpoint: Type.Optional(Type.Union([Type.Literal(false), endpoint])),
   /** The maximum number of routes with a label of their own; the others share the label `other`. */
   maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 200 })),
   /**
-   * Export of the metrics through OpenTelemetry; needs `@opentelemetry/sdk-metrics`, which is loaded only then. `true`, or `{ meterProvider }`:
-   * the app's own provider, in place of the global one of `@opentelemetry/api`.
+   * Export of the metrics through OpenTelemetry; requires `@opentelemetry/sdk-metrics`, which is loaded only with this option. `true`, or
+   * `{ meterProvider }`: the app's own provider, in place of the global one of `@opentelemetry/api`.
    */
   otel: Type.Optional(Type.Union([
     Type.Boolean(),
@@ -94,11 +94,11 @@ export const metricsSchema = Type.Object({
     }, { additionalProperties: false })
   ], { default: false })),
   /**
-   * The advisor, whose report is at `/internal/cache/advice`. `true`: it observes wherever that path is open. An object: the same, with
-   * settings of the [advice](#advice), of which `production` lets it observe elsewhere, too.
+   * The advisor, whose report is at `/internal/cache/advice`. `true`: it observes wherever that path is open. An object: settings of the
+   * [advice](#advice); with `production` it also observes where the path is closed.
    */
   advisor: Type.Optional(Type.Union([Type.Boolean(), advisor], { default: true })),
-  /** A second listener that serves the metrics and nothing else. */
+  /** Whether a second listener, on a separate port, serves the metrics and nothing else; or its options. */
   listener: Type.Optional(Type.Union([Type.Boolean(), listener], { default: false }))
 }, { additionalProperties: false })
 

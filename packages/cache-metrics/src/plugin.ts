@@ -23,7 +23,7 @@ export interface CacheMetrics {
   readonly registry: PromRegistry
   /** The address of the second listener (option `listener`); `undefined` without one, and before the app is ready. */
   readonly listener: AddressInfo | undefined
-  /** Size of the advisor's tables in bytes; 0 without an advisor. */
+  /** The bytes that the advisor's tables use; 0 without an advisor. */
   readonly advisorBytes: number
 }
 
@@ -49,7 +49,7 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true
-  // The counts of events are created here: the edge and the cache may emit events before the first scrape.
+  // The counts of events are created at registration, since the edge and the cache may emit events before the first scrape.
   EdgeCounts.of(core.registry)
   CostLedger.of(core.registry)
   const traffic = new Traffic(core, maxRoutes)

@@ -6,7 +6,7 @@ import { scrape } from './fixtures/parse-text.js'
 
 const USERS = Array.from({ length: 200 }, (_, at) => `user-${at}`)
 
-/** An app whose requests take time without the cache, and fail at times; the header `x-user-id` says who asks. */
+/** Starts an app whose requests take time without the cache, and sometimes fail; the header `x-user-id` names the user. */
 async function start (t: Test, core: object = {}): Promise<{ app: FastifyInstance; time: Time }> {
   const time = new Time()
   const app = await build(t, { core: { implementation: 'memory', rollout: { percent: 50 }, ...core }, time })

@@ -4,16 +4,16 @@ import ts from 'typescript'
 import t from 'tap'
 
 const SRC = join(import.meta.dirname, '../src')
-/** Folders whose code runs without an app. */
+/** The folders whose code must run without an app. */
 const ROOMS = ['advisor/accesses', 'advisor/curve', 'advisor/keeping', 'advisor/staleness', 'advisor/key-leak', 'advisor/report', 'cli']
 const FORBIDDEN = /^(fastify|@fastify\/.*|fastify-plugin|prom-client)(\/|$)/
 
-/** The modules that a file imports, types included. */
+/** Returns the modules that a file imports, including types. */
 async function importsOf (file: string): Promise<string[]> {
   return ts.preProcessFile(await readFile(file, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName)
 }
 
-/** The packages that files import, themselves or through other files of this package, each with the file that names it. */
+/** Returns the packages that files import directly or through other files of this package, each with the file that names it. */
 async function packagesOf (files: readonly string[]): Promise<Map<string, string>> {
   const seen = new Set(files)
   const packages = new Map<string, string>()

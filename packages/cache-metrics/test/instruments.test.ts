@@ -10,7 +10,7 @@ class Reader extends MetricReader {
   protected override async onForceFlush () {}
   protected override async onShutdown () {}
 
-  /** Values of a metric, by labels. */
+  /** Returns the values of a metric, by labels. */
   async values (name: string): Promise<Record<string, any>> {
     const { resourceMetrics } = await this.collect()
     const data = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).find(({ descriptor }) => descriptor.name === name)

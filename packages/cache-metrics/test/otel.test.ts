@@ -12,7 +12,7 @@ class Reader extends MetricReader {
   protected override async onShutdown () {}
 }
 
-/** Values by metric and labels. */
+/** Returns the values by metric and labels. */
 async function read (reader: Reader): Promise<Record<string, Record<string, any>>> {
   const { resourceMetrics } = await reader.collect()
   return Object.fromEntries(resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics).map(({ descriptor, dataPoints }) => {
@@ -20,7 +20,7 @@ async function read (reader: Reader): Promise<Record<string, Record<string, any>
   }))
 }
 
-/** The same sums may be added in another order. */
+/** Checks that two pages are equal. Sums may differ slightly, since their numbers may be added in another order. */
 function same (t: Test, one: Page, other: Page): void {
   t.same(one.types, other.types)
   t.same(one.help, other.help)

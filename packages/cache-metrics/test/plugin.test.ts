@@ -7,7 +7,7 @@ import { buildApp } from './fixtures/build-app.js'
 import { scrape } from './fixtures/parse-text.js'
 
 t.test('cacheMetrics: loads nothing of the OpenTelemetry SDK unless it is on', async (t) => {
-  // In one process, as what it has loaded it keeps: the one that is to load it comes last.
+  // All options are tested in one process, the option that loads the SDK last, since a loaded module stays loaded.
   const printed = await runScript(`
     import { createRequire } from 'node:module'
     import Fastify from 'fastify'

@@ -118,7 +118,7 @@ t.test('get: is what the JSON and the cluster mode of prom-client need', async (
   await makeTraffic(app)
   const { samples } = await scrape(app)
   const json = await app.cacheMetrics.registry.getMetricsAsJSON()
-  // As it arrives from another process.
+  // The metrics pass through JSON, as they do when they arrive from another process.
   const workers = [json, json].map((metrics) => JSON.parse(JSON.stringify(metrics)) as object[])
   const sum = parseText(await AggregatorRegistry.aggregate(workers).metrics()).samples
   for (const [name, value] of Object.entries(samples)) {

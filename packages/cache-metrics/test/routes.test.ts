@@ -9,7 +9,7 @@ function routesWith ({ max = 200, personal = [] as string[] } = {}) {
   return new Routes(max, paths)
 }
 
-/** The route of a request without a mark. */
+/** Returns the measured route of a request without a mark. */
 function of (routes: Routes, config: object) {
   return routes.of({ routeOptions: { config } } as FastifyRequest, undefined)
 }

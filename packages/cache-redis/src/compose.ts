@@ -29,7 +29,7 @@ import { TagTokens } from './tags/tag-tokens.js'
 import { Announcer } from './tracking/announcer.js'
 import { TrackingState } from './tracking/tracking-state.js'
 
-/** The objects that a `RedisCache` consists of, connected with each other. */
+/** The connected objects of which a `RedisCache` consists. */
 export interface RedisParts extends Storage {
   readonly settings: RedisCacheSettings
   readonly service: Service
@@ -104,8 +104,8 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     send: (removal) => sendRemoval(removal, storage.tokens, storage.writer),
     replayed: guard('onReplayed', events.onReplayed, warn),
     changed: () => {
-      // Copies of the near cache are removed when Redis goes out of service: invalidations by other processes may be missed until it is
-      // back.
+      // Copies of the near cache are removed when Redis goes out of service, since messages about invalidations by other processes may be
+      // lost until it is back.
       if (service.breakerState !== 'closed') storage.near?.clear()
       onChange(status())
     }

@@ -3,9 +3,9 @@ import { EnvInvalid, readCacheEnv } from '@x/cache-core/suite'
 import type { CacheRedisOptions } from './plugin.js'
 
 /**
- * Options of the plugin from `CACHE_REDIS_URL` (else `REDIS_URL`; several URLs are separated by commas), `REDIS_MODE`,
- * `REDIS_KEY_PREFIX`, `REDIS_DEFAULT_TTL`, and the variables of the core: `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`,
- * `CACHE_REDIS_ROLLOUT_PERCENT`, `CACHE_PATTERN_WHITELIST`, `CACHE_PATTERNS`. `enabled` is `false` unless the variables choose Redis.
+ * Options of the plugin from `CACHE_REDIS_URL` (or else `REDIS_URL`; commas separate several URLs), `REDIS_MODE`, `REDIS_KEY_PREFIX`,
+ * `REDIS_DEFAULT_TTL`, and the variables of the core: `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_REDIS_ROLLOUT_PERCENT`,
+ * `CACHE_PATTERN_WHITELIST`, `CACHE_PATTERNS`. `enabled` is `false` unless the variables choose Redis.
  * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
 export function redisOptionsFromEnv (env: Env = process.env): CacheRedisOptions {

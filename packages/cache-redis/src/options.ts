@@ -38,7 +38,7 @@ export const redisSchema = Type.Object({
   /** The kind of deployment. With the option `client` it is taken from that client, and need not be given. */
   mode: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], { default: 'single' }),
   /**
-   * Instead of `url`: the nodes of a Cluster, or the Sentinels, each as `{ host, port, servername }`; `servername` in a Cluster with
+   * Instead of `url`: the nodes of a Cluster, or the Sentinels, each as `{ host, port, servername }`; `servername` only in a Cluster with
    * TLS.
    * @default none
    */
@@ -49,7 +49,7 @@ export const redisSchema = Type.Object({
    */
   sentinelName: Type.Optional(Type.String({ minLength: 1 })),
   /**
-   * The user of the Sentinels; only with mode `'sentinel'`.
+   * The user name for the Sentinels; only with mode `'sentinel'`.
    * @default none
    */
   sentinelUsername: Type.Optional(Type.String()),
@@ -59,7 +59,7 @@ export const redisSchema = Type.Object({
    */
   sentinelPassword: Type.Optional(Type.String()),
   /**
-   * The user of Redis; takes precedence over the URL.
+   * The user name for Redis; takes precedence over the URL.
    * @default none
    */
   username: Type.Optional(Type.String()),
@@ -84,15 +84,16 @@ export const redisSchema = Type.Object({
    */
   sentinelTls: tls(),
   /**
-   * Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` that this process connects to;
-   * see "Names and certificates".
+   * Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` that this process connects to; see
+   * the section "Names and certificates" of the README.
    * @default none
    */
   natMap: Type.Optional(Type.Unsafe<NatMap>(Type.Refine(Type.Unknown(),
     (value) => isFunction(value) || (typeof value === 'object' && value !== null && Object.values(value).every(isTarget)),
     () => 'a function, or an object of { host, port, servername? } by "host:port"'))),
   /**
-   * Resolves the host names of a Cluster's first nodes, `(hostname, callback) => …`; see "Names and certificates".
+   * Resolves the host names of a Cluster's first nodes, `(hostname, callback) => …`; see the section "Names and certificates" of the
+   * README.
    * @default `dns.lookup`; with TLS none, since the certificate is compared with the name
    */
   dnsLookup: Type.Optional(Type.Unsafe<NonNullable<ClusterOptions['dnsLookup']>>(Type.Refine(Type.Unknown(), isFunction, () => 'a function'))),
@@ -103,12 +104,12 @@ export const redisSchema = Type.Object({
    */
   client: Type.Optional(has<Client>('an ioredis client', 'duplicate', 'sendCommand', 'defineCommand')),
   /**
-   * The version of the Redis protocol (RESP). 2 for a server or proxy that refuses HELLO in words which ioredis 6 does not know; the log
-   * names it then. The cache works the same with both.
+   * The version of the Redis protocol (RESP). Version 2 is needed for a server or proxy that refuses HELLO with an error that ioredis 6
+   * does not know; the log then recommends it. The cache works the same with both versions.
    * @default that of the installed ioredis: 3 with ioredis 6; ioredis 5 has only 2
    */
   protocol: Type.Optional(Type.Union([Type.Literal(2), Type.Literal(3)])),
-  /** The number of connections for entries, chosen by key; only 1 in a Cluster. */
+  /** The number of connections for entries; the key of an entry selects one of them. Only 1 in a Cluster. */
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   /**
    * The prefix of all keys and channels in Redis; end it with a colon. A prefix with `:t:` `:e:` `:l:` `:f:` `:d:` `:u:` after its
@@ -117,26 +118,26 @@ export const redisSchema = Type.Object({
   keyPrefix: Type.String({ minLength: 1, maxLength: 64, default: 'cache:' }),
   /** Seconds that an entry is fresh if `set` names no ttl. */
   defaultTtl: defaultTtlSchema(),
-  /** The time limit of one command, in milliseconds. */
+  /** The time limit of one Redis command, in milliseconds. */
   commandTimeoutMs: milliseconds(400),
-  /** Milliseconds after which an attempt to connect is given up. */
+  /** The time limit of one attempt to connect, in milliseconds. */
   connectTimeoutMs: milliseconds(1000),
   /** Milliseconds without a reply after which a connection is closed, so that the client may find another node. */
   socketTimeoutMs: milliseconds(1000),
   /**
-   * `'bounded'`: tokens are remembered while invalidation messages arrive. `'strong'`: tokens are read from Redis with every read; see
-   * below.
+   * `'bounded'`: tokens are remembered while invalidation messages arrive. `'strong'`: tokens are read from Redis with every read; see the
+   * section "What is guaranteed" of the README.
    */
   consistency: Type.Union([Type.Literal('bounded'), Type.Literal('strong')], { default: 'bounded' }),
   /**
-   * Holds copies of entries in this process, in front of Redis: `true`, or the bounds of the copies; see "Near cache". Not with
-   * `consistency: 'strong'`.
+   * Holds copies of entries in this process, in front of Redis: `true`, or the bounds of the copies; see the section "Near cache" of the
+   * README. Not with `consistency: 'strong'`.
    * @default none
    */
   near: nearOption(),
   /** The number of replicas that must acknowledge an invalidation before its result is `ok`. */
   waitReplicas: Type.Integer({ minimum: 0, maximum: 16, default: 0 }),
-  /** Milliseconds between the heartbeats of each master; five seconds without an operation make it 5000. */
+  /** Milliseconds between the heartbeats of each master; 5000 in a process without an operation for five seconds. */
   heartbeatMs: milliseconds(250),
   /** Milliseconds without a heartbeat after which remembered tokens are not relied on. */
   heartbeatTimeoutMs: milliseconds(1000),
@@ -168,24 +169,23 @@ export const redisSchema = Type.Object({
    * larger stored value is `CACHE_ERR_CORRUPT`.
    */
   maxValueBytes: Type.Integer({ minimum: 1, maximum: 512 * 1024 * 1024, default: 8 * 1024 * 1024 }),
-  /** The circuit breaker in front of Redis. */
+  /** The circuit breaker in front of Redis, which makes calls fail fast while Redis fails. */
   breaker: Type.Object({
-    /** Milliseconds over which failures are counted. */
+    /** The length in milliseconds of the window in which failures are counted. */
     windowMs: milliseconds(10_000),
-    /** The number of calls within the window below which the breaker stays closed. */
+    /** The number of calls in the window below which the breaker never opens. */
     minimumCalls: Type.Integer({ minimum: 1, default: 20 }),
     /** Share of failed calls, above 0 and at most 1, from which on the breaker opens. */
     errorRate: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }),
     /** Milliseconds between the probes of an open breaker. */
     probeMs: milliseconds(1000)
   }, { additionalProperties: false, default: {} }),
-  /** The maximum number of removals that wait for Redis; a full queue becomes one `clear`. */
+  /** The maximum number of removals that wait for Redis. If the queue is full, one `clear` replaces all of them. */
   maxQueuedInvalidations: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000 }),
-  /** Milliseconds between health checks. */
+  /** Milliseconds between two health checks of Redis. */
   healthCheckMs: milliseconds(30_000),
   /**
-   * `(tags, { soft }) => …`: is called with the tags that any process invalidated, over a pub/sub channel; messages may be lost. See
-   * below.
+   * `(tags, { soft }) => …`: called with the tags that any process invalidated. A pub/sub channel carries them, so messages may be lost.
    * @default none
    */
   onInvalidated: Type.Optional(Type.Unsafe<InvalidationListener>(Type.Refine(Type.Unknown(), isFunction, () => 'a function')))
@@ -193,7 +193,7 @@ export const redisSchema = Type.Object({
 
 /** Options of a `RedisCache`. */
 export type RedisCacheOptions = Partial<Omit<Static<typeof redisSchema>, 'breaker'>> & {
-  /** The circuit breaker in front of Redis. */
+  /** The options of the circuit breaker in front of Redis. */
   breaker?: Partial<Static<typeof redisSchema>['breaker']>
 }
 
@@ -226,5 +226,5 @@ type OfPlugin = Pick<Static<typeof redisPluginSchema>, 'rollout' | 'patterns' | 
 /** Options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout`, `patterns` and `enabled`. */
 export type CacheRedisOptions = RedisCacheOptions & { [Name in keyof OfPlugin]: OfPlugin[Name] | undefined }
 
-/** The defaults of the options that the plugin has and `RedisCache` does not have. */
+/** The defaults of those options of the plugin that `RedisCache` does not have. */
 export const PLUGIN_DEFAULTS = defaultsOf(Type.Pick(redisPluginSchema, ['enabled']), 'enabled')

@@ -31,7 +31,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     onCorrupt: (error) => {
       registry.observer.fail(stats, 'getMany', error)
     },
-    // A replayed removal is announced again: until now other processes could serve the removed entries, to a proxy for instance.
+    // A replayed removal is announced again, since until now other processes could serve the removed entries, for example to a proxy.
     onReplayed: (removal) => {
       if (removal.kind === 'clear') registry.events.emit('cleared')
       else if (removal.kind !== 'del') registry.events.emit('invalidated', [removal.name], removal.kind === 'soft')
@@ -53,7 +53,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
 /** The plugin that makes a `RedisCache` the implementation of `fastify.cache`. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** Logs each change of the cache's state in one line; operations are not logged. */
+/** Logs each change of the cache's state in one line; single operations are not logged. */
 class StateLog {
   readonly #log: FastifyBaseLogger
   #isUp: boolean | undefined
@@ -61,7 +61,10 @@ class StateLog {
   #lastError = ''
   readonly #announce: () => void
 
-  /** `announce` logs once that the cache is enabled. */
+  /**
+   * Makes the log.
+   * @param announce logs once that the cache is enabled
+   */
   constructor (log: FastifyBaseLogger, announce: () => void) {
     this.#log = log
     this.#announce = announce

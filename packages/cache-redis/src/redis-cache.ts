@@ -28,7 +28,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
   declare [readNear]?: NearReads[typeof readNear]
   declare [shareNear]?: NearReads[typeof shareNear]
   readonly #parts: RedisParts
-  // The service and the entries have fields of their own, so that a read needs fewer property accesses.
+  // The service and the entries are private fields, so that a read needs fewer property accesses.
   readonly #service: Service
   readonly #entries: Entries
 
@@ -64,11 +64,14 @@ export class RedisCache implements Cache, Partial<NearReads> {
 
   /**
    * The rollout store in Redis, below the `keyPrefix`, with the documents and counts that the processes of one app share. `clear` does not
-   * remove them. Ends with the cache.
+   * remove them. Its calls reject once the cache is closed.
    */
   get rolloutStore (): RolloutStore { return this.#parts.rolloutStore }
 
-  /** The store in Redis of the advisors' states of `@x/cache-metrics`, below the `keyPrefix`. `clear` does not remove them. Ends with the cache. */
+  /**
+   * The store in Redis of the advisors' states of `@x/cache-metrics`, below the `keyPrefix`. `clear` does not remove them. Its calls reject
+   * once the cache is closed.
+   */
   get adviceStore (): AdviceStore { return this.#parts.adviceStore }
 
   get<T> (key: string): Promise<Result<T | null>> {
@@ -93,7 +96,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
     if (!result.ok) return result
     const values: (T | null)[] = []
     for (const found of result.value) {
-      // An entry that cannot be read is a miss and does not fail the other keys.
+      // An entry that cannot be read counts as a miss, so that the other keys of the call do not fail.
       if (found instanceof Error) this.#parts.onCorrupt(found)
       values.push(found === null || found instanceof Error || found.isStale ? null : found.decoded.value as T)
     }
@@ -116,7 +119,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
 
   async setMany (items: SetItem[]): Promise<Result<void>> {
     if (!Array.isArray(items)) return err(checkKeys(items)!)
-    // Of several items with one key only the last is sent: in a Cluster, commands may arrive in another order.
+    // Of several items with the same key only the last is sent, since in a Cluster commands may arrive in a different order.
     const last = new Map(items.map((item) => [item?.key, item]))
     const results = await Promise.all(items.map((item) => {
       if (last.get(item?.key) === item) return this.set(item?.key, item?.value, item?.options)

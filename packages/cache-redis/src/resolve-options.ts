@@ -11,7 +11,7 @@ const OF_SENTINELS = ['sentinelName', 'sentinelUsername', 'sentinelPassword', 's
 const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLookup', 'protocol', ...OF_SENTINELS] as const
 
 /**
- * Checks the options of a `RedisCache`, each one and against each other, and adds their defaults.
+ * Checks the options of a `RedisCache`, alone and in combination, and adds their defaults.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function resolveRedisOptions (raw: object): RedisCacheSettings {

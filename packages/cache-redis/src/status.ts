@@ -7,11 +7,11 @@ import type { Removal } from './service/invalidation-queue.js'
 
 declare module '@x/cache-core/implementing' {
   interface ImplementationStatus {
-    /** The state of the circuit breaker in front of the cache's store. */
+    /** The state of the circuit breaker in front of Redis. */
     breaker?: 'closed' | 'half-open' | 'open'
-    /** Whether remembered tokens of tags are relied on; see `RedisStatus`. */
+    /** Whether reads rely on remembered tokens of tags; see `RedisStatus`. */
     tracking?: 'trusted' | 'in doubt' | 'off'
-    /** The number of removals that wait for the cache's store. */
+    /** The number of removals that wait until Redis can be reached. */
     queuedInvalidations?: number
     /** The state of the near cache: copies of entries in this process, in front of the cache's store. */
     near?: NearStatus
@@ -20,7 +20,7 @@ declare module '@x/cache-core/implementing' {
 
 /** The part of `GET /internal/cache` that describes Redis. */
 export interface RedisStatus extends ImplementationStatus {
-  /** Whether Redis is out of service; the app then runs without Redis. */
+  /** Whether Redis is out of service; the app then works without a cache. */
   degraded: boolean
   /** The mode of the Redis client: single, cluster or sentinel. */
   mode: RedisCacheSettings['mode']
@@ -28,8 +28,8 @@ export interface RedisStatus extends ImplementationStatus {
   /** The number of removals of entries that wait for Redis. */
   queuedInvalidations: number
   /**
-   * `trusted`: remembered tokens are relied on, in an idle process after a check beside its first read; `in doubt`: each token is read from
-   * Redis; `off`: `consistency` is `strong`.
+   * `trusted`: reads rely on remembered tokens; in an idle process only after a check that runs beside the first read. `in doubt`: each
+   * token is read from Redis. `off`: `consistency` is `strong`.
    */
   tracking: 'trusted' | 'in doubt' | 'off'
   /** The result of the last health check of Redis; `undefined` before the first. */
@@ -42,14 +42,17 @@ export interface RedisStatus extends ImplementationStatus {
 
 /** Callbacks of a `RedisCache`. A throw or a rejection of a callback is caught, and reported once to `onWarning`. */
 export interface RedisCacheEvents {
-  /** Is called with the new status when a part of `status()` has changed. */
+  /** Called with the new status when a part of `status()` has changed. */
   onChange?: (status: RedisStatus) => void
-  /** `getMany` found an entry that cannot be read, and returned a miss for its key; or a token that another program wrote was replaced. */
+  /**
+   * Called when `getMany` found an entry that cannot be read, and returned a miss for its key. Also called when a token that foreign
+   * software wrote was replaced.
+   */
   onCorrupt?: (error: CacheError) => void
-  /** Redis acknowledged a removal that had waited for it (`queued: true`). */
+  /** Called when Redis has acknowledged a removal that had waited for it (`queued: true`). */
   onReplayed?: (removal: Removal) => void
-  /** The connection to Redis failed; the message contains host and port, never credentials. */
+  /** Called when the connection to Redis fails; the message contains host and port, never credentials. */
   onError?: (error: Error) => void
-  /** A setting has no effect for a lasting reason; called once. The message has the remedy, and contains no credentials. */
+  /** Called once when a setting has no effect for a lasting reason. The message contains the remedy, and no credentials. */
   onWarning?: (warning: Error) => void
 }

@@ -8,7 +8,7 @@ import type { Subscriber } from '../src/connection/subscriber.js'
 
 const reply = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' })
 
-/** An announcer on a fake connection; `receive` hands it a message of the channel. */
+/** Makes an announcer on a fake connection; `receive` passes it a message of the channel. */
 function start (
   listener: (tags: readonly string[], soft: boolean) => unknown,
   { publish = async () => 1, listen = async () => {} }: { publish?: () => Promise<unknown>; listen?: () => Promise<void> } = {}

@@ -31,6 +31,6 @@ t.test('readToken: a text that names no master has an empty server identity', as
 })
 
 t.test('toHex: is the first twelve hexadecimal digits of the hash that the server identity is made of', async (t) => {
-  // sha1('run:history')
+  // The expected value is the beginning of sha1('run:history').
   t.equal(toHex(serverId), 'f05fa3b515ad')
 })

@@ -62,7 +62,7 @@ t.test('breaker: calls before the window do not count', async (t) => {
 t.test('breaker: the window slides, slice by slice', async (t) => {
   const { breaker, time } = setUp(t)
   times(100, () => breaker.success())
-  // One slice after another, until the good calls are out of sight.
+  // The failures are counted in later slices, until the slice with the successful calls has left the window.
   for (let slice = 0; slice < 9; slice++) {
     time.advance(100)
     times(10, () => breaker.failure())

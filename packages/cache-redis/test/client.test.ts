@@ -7,7 +7,7 @@ import { closeClient, isCluster, modeOf } from '../src/connection/client.js'
 import { RedisCache } from '../src/index.js'
 import { resolveRedisOptions } from '../src/resolve-options.js'
 
-/** A second copy of ioredis, loaded from a folder of its own. */
+/** Loads a second copy of ioredis from a separate folder. */
 async function copyOf (folder: string): Promise<{ Cluster: typeof Cluster, Redis: typeof Redis }> {
   const require = createRequire(import.meta.url)
   const installed = dirname(dirname(require.resolve('ioredis')))

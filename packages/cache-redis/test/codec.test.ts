@@ -13,7 +13,10 @@ import { anyMutations, mutate } from './fixtures/mutations.js'
 const NO_META = { ttlMs: 1000, windowMs: 0, tags: [] }
 const WITH_META = { ttlMs: 1000, windowMs: 500, tags: [{ tag: 'tag', token: 'token', serverId: 'server' }] }
 
-/** Turns every bit over: as long as before, so nothing that is worth keeping compressed unless the first byte is dropped. */
+/**
+ * A compression of the app that inverts every bit. It drops the first byte, since a result that is not shorter would not be stored
+ * compressed.
+ */
 const own: Compression = {
   id: 200,
   compress: async (bytes) => bytes.subarray(1).map((byte) => byte ^ 0xff),
@@ -193,7 +196,7 @@ t.test('codec: any bytes are a value within the limits or CACHE_ERR_CORRUPT, nev
     fc.uint8Array({ maxLength: 60 }),
     fc.uint8Array({ maxLength: 40 }).map((tail) => Buffer.concat([Buffer.from([FRAME, 2, 0, 0]), tail])),
     fc.tuple(fc.constantFrom(...frames), anyMutations).map(([frame, mutations]) => mutate(frame, mutations)),
-    // Metadata of the right shape, of any length and with any numbers.
+    // Generates metadata of the right form, with any length and any numbers.
     fc.tuple(
       fc.array(fc.oneof(fc.string(), fc.double(), fc.constant(null)), { maxLength: 300 }), fc.uint8Array({ maxLength: 10 })
     ).map(([metadata, payload]) => {
@@ -266,7 +269,7 @@ t.test('codec: what the serializer refuses, or answers with no text and no bytes
 })
 
 t.test('codec: a compression that hangs has failed after its time, in both directions', async (t) => {
-  // The limit holds no process; a connection to Redis does.
+  // An interval keeps the process running like a connection to Redis, since the time limit itself does not.
   const connection = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(connection))
   const hanging: Compression = { id: 200, compress: () => new Promise(() => {}), decompress: () => new Promise(() => {}) }

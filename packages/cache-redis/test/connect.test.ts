@@ -5,7 +5,7 @@ import type { Client } from '../src/connection/client.js'
 import type { RedisCacheOptions } from '../src/options.js'
 import { resolveRedisOptions } from '../src/resolve-options.js'
 
-/** Clients that are closed before any of them is connected. */
+/** Makes clients that are closed before they are connected. */
 function made (_t: Test, options: RedisCacheOptions): readonly Client[] {
   const clients = connect(resolveRedisOptions(options), () => false, () => {})
   clients.close()

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 500
 const generation = { token: 'token', serverId: 'server-1' }
 const value: Serialised = { kind: 0, bytes: '1', size: 1 }
 
-/** A writer over a store that notes what is sent to it; each part of it may be replaced. */
+/** Makes a writer over a store that records the commands; each part of the writer may be replaced. */
 function writerOver (parts: { isCluster?: boolean; [part: string]: unknown } = {}) {
   const sent: string[] = []
   const clock = { now: 0 }

@@ -29,7 +29,7 @@ const meta: FrameMeta = {
   payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: 1000, windowMs: 0, ownServerId: undefined, tags: [{ tag: 'tag', token: 'token', serverId: 'server' }]
 }
 
-/** A frame whose metadata is this text. */
+/** Makes a frame with this text as its metadata. */
 function withMetadata (metadata: string): Buffer {
   const bytes = Buffer.from(metadata)
   const header = Buffer.alloc(HEADER_BYTES)
@@ -112,7 +112,7 @@ t.test('readFrame: metadata of any other shape is broken', async (t) => {
 })
 
 t.test('readFrame: the longest metadata that may be written is read', async (t) => {
-  // Each unit takes six bytes in JSON.
+  // Each UTF-16 unit of these tags takes six bytes in JSON.
   const tags = Array.from({ length: MAX_TAGS }, (_, at) => {
     return { tag: '\u0001'.repeat(MAX_TAG_LENGTH - 2) + String(at).padStart(2, '0'), token: 't'.repeat(MAX_TOKEN_LENGTH), serverId: 'f'.repeat(MAX_SERVER_ID_LENGTH) }
   })

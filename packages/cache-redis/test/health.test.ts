@@ -20,7 +20,7 @@ t.test('health: asks every so often, until it is closed', async (t) => {
   t.match(health.last, { ok: false })
   t.equal(checks, 2)
   health.close()
-  // Not the number of pending timers: a connection that an earlier test closed may still have one.
+  // The test does not check the number of pending timers, since a connection that an earlier test closed may still have one.
   time.advance(5000)
   await settle()
   t.equal(checks, 2, 'no check after the close')

@@ -5,7 +5,7 @@ import { InvalidationQueue, type Removal } from '../src/service/invalidation-que
 const tag = (name: string): Removal => ({ kind: 'tag', name })
 const CLEAR: Removal = { kind: 'clear' }
 
-/** Replays to somebody who takes everything; what they got. */
+/** Replays the queue to a function that acknowledges every removal; returns the removals in order. */
 async function drained (queue: InvalidationQueue): Promise<Removal[]> {
   const got: Removal[] = []
   const isDone = await queue.replay(async (removal) => { got.push(removal); return true })
@@ -60,7 +60,8 @@ t.test('queue: one that is on its way counts, and added again meanwhile it is se
     t.equal(queue.size, 1)
     sent.push(removal)
     if (sent.length === 1) {
-      // Entries that Redis received between the sending and this moment must be removed, too.
+      // An equal removal is added while the first one is sent. It must be sent again, since Redis may have received entries after the first
+      // one.
       queue.add([tag('a')])
       t.equal(queue.size, 2)
     }
@@ -102,7 +103,7 @@ t.test('queue: nothing is ever lost, and it never holds more than it may', async
   )
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 30 }), async (max, steps) => {
     const queue = new InvalidationQueue(max)
-    /** The removals that Redis has not received. */
+    /** The removals that Redis has not acknowledged. */
     const owed = new Set<string>()
     const id = (each: Removal): string => JSON.stringify(each)
     const owe = (each: Removal): void => { owed.add(id(each)) }
@@ -114,7 +115,7 @@ t.test('queue: nothing is ever lost, and it never holds more than it may', async
         let turn = 0
         await queue.replay(async (each) => {
           const isTaken = step.answers[turn++ % step.answers.length]!
-          // Removals from now on are not acknowledged by commands that were sent before.
+          // Commands that were sent before do not acknowledge removals that are added from now on.
           const paid = each.kind === 'clear' ? [...owed] : [id(each)]
           if (isTaken) for (const name of paid) owed.delete(name)
           if (turn === 1) {

@@ -9,7 +9,7 @@ function reply (message: string): Error {
 
 interface FakeNode { serverId: string | undefined; answers: (Error | string)[]; sent: string[]; prove?: () => Promise<void> | undefined }
 
-/** A cluster of servers that answer what they are told to, and a client whose slot table says `owner`. */
+/** Makes a Cluster of servers with prepared replies, and a client whose slot table names `owner`. */
 function cluster (
   nodes: Record<string, FakeNode>, table: { owner: string | undefined }, isCluster = true
 ): { connection: Connection; searches: () => number; refreshes: () => number } {

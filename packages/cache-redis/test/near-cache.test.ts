@@ -12,12 +12,12 @@ const generation: BoundToken = { token: 'generation00', serverId: SERVER }
 const tagged: BoundToken = { token: 'token0000000', serverId: SERVER }
 const keys = new Keys('cache:')
 
-/** One master and its messages, as the near cache sees them: each of the doubts is a field. */
+/** One master with its messages, as the near cache uses them; each reason not to trust a copy is a field. */
 interface World {
   now: number
   isTrusted: boolean
   serverId: string | undefined
-  /** The current tokens that this process remembers, by tag. */
+  /** The tokens that this process remembers, by tag. */
   readonly tokens: Map<string, BoundToken>
   ownerOfSlot: 'this' | 'another' | 'unknown'
   version: number
@@ -50,7 +50,7 @@ function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }:
   const limits = { compressAboveBytes: Infinity, maxValueBytes: 1_000_000, limitMs: 1000 }
   const codec = new Codec({ serializer, compression: gzipCompression, ...limits })
 
-  /** An entry as a read from Redis gives it. */
+  /** Makes an entry as a read from Redis returns it. */
   async function stored (value: unknown, lifetime: Lifetime = {}): Promise<StoredEntry> {
     const { ttlMs = 10_000, windowMs = 0, tags = false } = lifetime
     const { leftMs = ttlMs + windowMs } = lifetime
@@ -61,7 +61,7 @@ function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }:
     return { decoded, isStale: false, leftMs, place: { name: keys.entry('generation00server01', 'key'), generation, node: node as never } }
   }
 
-  /** Reads a key from Redis, and holds what was found. */
+  /** Reads a key from Redis, and holds a copy of the entry. */
   async function hold (key: string, value: unknown, options?: Lifetime): Promise<void> {
     const entry = await stored(value, options)
     near.end(near.begin(key), entry)
@@ -74,7 +74,7 @@ function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }:
   return { near, world, stored, hold, read }
 }
 
-/** The Redis name of an entry in some generation. */
+/** Returns the Redis key of an entry in a generation. */
 const nameOf = (key: string, of = 'generation00server01'): string => `cache:e:${of}:${key}`
 
 t.test('near: a read that no message interrupted is held and served', async (t) => {
@@ -230,7 +230,7 @@ for (const isolation of ['clone', 'freeze'] as const) {
   })
 }
 
-/** A serializer whose values are no JSON, and which returns parts of the bytes that it gets. */
+/** A serializer whose values are no JSON; it returns parts of the bytes that it gets. */
 const views: Serializer = {
   serialize: (value) => Buffer.from(JSON.stringify(value)),
   deserialize: (bytes) => ({ at: new Date(0), view: bytes.subarray(0, 1) })

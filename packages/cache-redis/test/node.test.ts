@@ -11,7 +11,7 @@ const REPLICA = MASTER.replace('master\r\n', 'slave\r\n')
 /** A server with a data connection and a tracking connection, which counts its heartbeats. Replies to a held command wait. */
 class FakeServer {
   info = MASTER
-  /** The commands that were sent, beside those that begin tracking. */
+  /** The commands that were sent, without those that start tracking. */
   sent: string[] = []
   reconnects = 0
   readonly #held = new Map<string, (() => void)[]>()
@@ -56,11 +56,11 @@ interface Watched {
   server: FakeServer
   node: Node
   doubts: () => number
-  /** Lets intervals of 250 ms pass, each with its tick. */
+  /** Lets intervals of 250 ms pass, with a `tick` at each. */
   pass: (ms: number, isIdle: boolean) => Promise<void>
 }
 
-/** A node whose server is trusted. */
+/** Makes a node whose messages are trusted. */
 async function start (t: Test, isTracked = true): Promise<Watched> {
   const clock = new FakeClock()
   const server = new FakeServer()

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RedisCacheOptions } from '../src/options.js'
 import { resolveRedisOptions } from '../src/resolve-options.js'
 
-/** Expects that options are refused, with the name of the wrong one. */
+/** Checks that options are refused with an error that names the invalid option. */
 function refuses (t: Test, options: object, name: string): void {
   t.throws(() => resolveRedisOptions(options), { code: 'CACHE_ERR_OPTION_INVALID', message: new RegExp(`"${name}(\\.|")`) }, inspect(options, { depth: 1 }))
 }
@@ -54,7 +54,7 @@ t.test('options: each contradiction is refused by name', async (t) => {
     [{ heartbeatMs: 100, heartbeatTimeoutMs: 199 }, 'heartbeatMs'],
     [{ keyPrefix: '{' }, 'keyPrefix'],
     [{ keyPrefix: '{}app:' }, 'keyPrefix'],
-    // Among the tokens, entries and locks of a cache with the prefix "app:".
+    // The keys of these prefixes could equal tokens, entries or locks of a cache with the prefix "app:".
     [{ keyPrefix: 'app:t:' }, 'keyPrefix'],
     [{ keyPrefix: 'app:t:sub:' }, 'keyPrefix'],
     [{ keyPrefix: '{app}:e:' }, 'keyPrefix'],

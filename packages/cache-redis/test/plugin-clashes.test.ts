@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { cacheRedis, redisOptionsFromEnv, type CacheRedisOptions } from '../src/index.js'
 
-// Nobody listens there: these mistakes are said whether Redis is up or not.
+// No server listens at this address, since these mistakes are reported whether Redis can be reached or not.
 const url = 'redis://127.0.0.1:1'
 type Registration = ['core', CacheCoreOptions] | ['redis', CacheRedisOptions]
 

@@ -8,7 +8,7 @@ t.test('isAddress: is a name or an IP address with a port', async (t) => {
   for (const other of ['a:0', 'a:65536', 'a:port', 'a:', { host: 'a', port: 0 }, { host: 'a', port: 1.5 }, { host: 'a', port: '7000' }]) t.notOk(isAddress(other), JSON.stringify(other))
 })
 
-/** A Cluster with one node, and a map of addresses that counts what it is asked. */
+/** Makes a Cluster with one node, and an address map that records its calls. */
 function clusterOf (asked: unknown[]): { natMapper: (announced: unknown) => unknown } {
   class Fake {
     nodes = () => [{ options: { host: 'known', port: 7000, password: 'hunter2' } }]

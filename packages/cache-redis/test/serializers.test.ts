@@ -18,7 +18,7 @@ async function stored (by: Codec, value: unknown, meta: typeof META | typeof NO_
   return Buffer.from(await by.encode(serialised, meta as typeof META) as Buffer)
 }
 
-/** The value that a codec reads, or the code of its error. */
+/** Returns the value that a codec reads, or the code of its error. */
 async function readBy (by: Codec, bytes: Buffer): Promise<unknown> {
   const decoded = await by.decode(bytes)
   return decoded instanceof Error ? decoded.code : decoded.value

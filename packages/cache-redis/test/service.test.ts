@@ -247,7 +247,7 @@ t.test('close: takes bounded time with a store that hangs, and asks the store no
   const events = [...store.events]
   store.ping = async () => { store.events.push('pinged') }
   service.probeNow()
-  // Not the number of pending timers: a connection that an earlier test closed may still have one.
+  // The test does not check the number of pending timers, since a connection that an earlier test closed may still have one.
   time.advance(5000)
   await settle()
   t.strictSame(store.events, events)

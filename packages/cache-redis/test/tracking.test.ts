@@ -7,7 +7,7 @@ import { Tracker } from '../src/tracking/tracking.js'
 const CHANNEL = Buffer.from('__redis__:invalidate')
 const INFO = 'run_id:one\r\nmaster_replid:two\r\nrole:master\r\n'
 
-/** The connection of a tracker, whose replies are at hand. */
+/** A fake connection of a tracker, whose replies the test determines. */
 class FakeRedis extends EventEmitter {
   readonly sent: string[] = []
   options: RedisOptions = {}

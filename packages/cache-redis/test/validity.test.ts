@@ -8,7 +8,7 @@ import type { TagTokens } from '../src/tags/tag-tokens.js'
 const HERE = 'server01'
 const NOW: BoundToken = { token: 'token', serverId: HERE }
 
-/** Tokens of Redis by tag; `remembered`: memory proves them. */
+/** Makes tokens by tag, as Redis has them; `remembered`: whether remembered tokens prove them. */
 function tokensOf (current: Record<string, BoundToken | undefined>, remembered: boolean): TagTokens {
   return {
     proves: (tags: Decoded['tags']) => tags.every(({ tag, ...stored }) => remembered && judgeToken(stored, current[tag]) === 'fresh'),

@@ -6,20 +6,21 @@ import t from 'tap'
 import { freePort, holds } from './servers.js'
 import { endWatched, startWatched } from './watched-server.js'
 
-// With Node alone the rest of the suite runs; continuous integration installs the server, and must not skip.
+// Without an installed Prometheus these tests are skipped, so that the rest of the suite can run. In continuous integration a missing
+// Prometheus is an error.
 if (spawnSync('prometheus', ['--version']).error !== undefined) {
   if (process.env.CI !== undefined) throw new Error('prometheus is not installed: bash .ci/provision installs it')
   t.plan(0, 'prometheus is not installed')
   process.exit(0)
 }
 
-/** One series of an answer. */
+/** One series in the result of a Prometheus query. */
 export interface Sample {
   metric: Record<string, string>
   value: number
 }
 
-/** A rule as Prometheus sees it. */
+/** The state of an alert or recording rule, as Prometheus reports it. */
 export interface Rule {
   name: string
   type: 'recording' | 'alerting'
@@ -40,8 +41,8 @@ export class PrometheusServer {
   }
 
   /**
-   * Starts Prometheus with copies of files and folders, among them a `prometheus.yml`, in which some texts are replaced: each must be there. Ends with
-   * the test.
+   * Starts Prometheus with copies of files and folders, among them a `prometheus.yml`, in which some texts are replaced. Fails if a text to
+   * be replaced is missing. Prometheus ends with the test.
    */
   static async start (files: readonly string[], replacements: Readonly<Record<string, string>>): Promise<PrometheusServer> {
     const folder = mkdtempSync(join(tmpdir(), 'cache-metrics-prometheus-'))
@@ -69,7 +70,7 @@ export class PrometheusServer {
     if (this.#process.exitCode !== null) throw new Error(`Prometheus has ended: ${this.#output}`)
   }
 
-  /** The result of an instant query. Throws the error of Prometheus. */
+  /** Returns the result of an instant query. Throws the error of Prometheus. */
   async query (expr: string): Promise<Sample[]> {
     const { result } = await this.#ask<{ result: { metric: Sample['metric']; value: [number, string] }[] }>(`query?query=${encodeURIComponent(expr)}`)
     return result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }))

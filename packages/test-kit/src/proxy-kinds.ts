@@ -7,13 +7,13 @@ export const FOLDER = join(import.meta.dirname, '../../cache-edge')
 // Debian installs servers in directories that only root has in its PATH, so the directories are added.
 export const env = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin` }
 
-/** Replacements of texts in a configuration. */
+/** Replacements of texts in a configuration, each as a pair of the old and the new text. */
 export type Replacements = ReadonlyArray<readonly [from: string, to: string]>
 
 /** Changes of a shipped configuration. */
 export interface Variation {
   readonly canary?: boolean
-  /** Requests for a response wait for the request that fetches it for minutes: a busy machine passes the second of the shipped configuration. */
+  /** Whether requests wait minutes, and not a second, for another request that fetches the same response; a busy machine needs more than a second. */
   readonly isPatient?: boolean
   readonly changes?: Replacements
 }
@@ -23,14 +23,14 @@ export interface Kind {
   readonly binary: string
   /** The argument with which the binary prints its version. */
   readonly versionFlag: string
-  /** The environment variable that names another binary. */
+  /** The environment variable that may name another binary of the proxy. */
   readonly variable: string
   /** The folder of the configuration; every file in it is copied. */
   readonly folder: string
   /** The line of edge-cache-guide.md that starts the proxy. */
   readonly start: RegExp
   readonly port: string
-  /** The port on which the proxy receives its own requests. */
+  /** The port on which the proxy receives requests from itself. */
   readonly innerPort?: string
   /** The status with which the proxy itself refuses TRACE, so that the app gets no request of the probe. */
   readonly refusal: number
@@ -123,7 +123,7 @@ function binaryOf (kind: ProxyKind): string {
   return process.env[KINDS[kind].variable] ?? KINDS[kind].binary
 }
 
-/** The version of a proxy as its binary prints it; `undefined`: the proxy is not installed. */
+/** Returns the version of a proxy, as its binary prints it; `undefined`: the proxy is not installed. */
 export function versionOf (kind: ProxyKind): string | undefined {
   const { error, stdout, stderr } = spawnSync(binaryOf(kind), [KINDS[kind].versionFlag], { env, encoding: 'utf8' })
   return error === undefined ? /\d+\.\d+(?:\.\d+)?/.exec(stdout + stderr)?.[0] : undefined

@@ -61,7 +61,7 @@ export class RedisCluster {
     })
   }
 
-  /** Returns the server that serves the slot of a key, according to a node that is not `stopped`. */
+  /** Returns the server that serves the slot of a key, according to a node other than `stopped`. */
   async masterOf (key: string, stopped?: RedisServer): Promise<RedisServer> {
     const slot = calculateSlot(key)
     for (const line of (await this.#topology(stopped)).split('\n')) {
@@ -143,7 +143,7 @@ export class RedisSentinels {
     const { length } = this.sentinels
     for (const sentinel of this.sentinels) {
       await sentinel.cli('SENTINEL', 'MONITOR', 'mymaster', '127.0.0.1', String(master.port), String(Math.max(1, length - 1)))
-      // With a shorter `down-after-milliseconds` Sentinels start failovers for mere delays.
+      // With a shorter `down-after-milliseconds`, Sentinels would start failovers because of mere delays.
       await sentinel.cli('SENTINEL', 'SET', 'mymaster', 'down-after-milliseconds', '1000')
       await sentinel.cli('SENTINEL', 'SET', 'mymaster', 'failover-timeout', '5000')
     }

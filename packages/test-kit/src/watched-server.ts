@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 
-/** The place, the signal and the pipes of a server that tests start. */
+/** The folder, the signal and the environment of a server that tests start. */
 export interface Watched {
   /** The folder of the server, which is removed when it has ended. */
   readonly folder: string
@@ -11,8 +11,8 @@ export interface Watched {
 }
 
 /**
- * Starts a server by a shell command. A server does not end with the process that started it; a script around it ends it when stdin closes,
- * even after kill -9 of this process, and removes its folder.
+ * Starts a server by a shell command. Since a server does not end with the process that started it, a script around it ends the server when
+ * stdin closes, even after kill -9 of this process, and removes its folder.
  */
 export function startWatched (command: string, { folder, env = process.env, signal = 'TERM' }: Watched): ChildProcess {
   const script = `exec 3<&0
@@ -31,7 +31,7 @@ export async function endWatched (server: ChildProcess): Promise<void> {
     server.stdin!.end()
     await ended
   }
-  // A helper process that a server leaves for a moment has the same pipes.
+  // The pipes are destroyed, since a helper process that outlives the server for a short time holds the same pipes.
   server.stdout!.destroy()
   server.stderr!.destroy()
 }

@@ -13,7 +13,7 @@ export async function buildApp (findUser) {
         return
       }
       findUser(request.params.id).then((user) => {
-        app.cache.set(key, user, 60_000, () => { reply.send(user) }) // milliseconds
+        app.cache.set(key, user, 60_000, () => { reply.send(user) }) // the ttl in milliseconds
       }, (error) => { reply.send(error) })
     })
   })

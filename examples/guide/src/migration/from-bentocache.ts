@@ -4,7 +4,8 @@ export function makeUsers (cache: FastifyCache, findUser: (id: string) => Promis
   const users = cache.namespace('user')
   return {
     get: (id: string) => users.getOrSet(id, () => findUser(id), { ttl: 60, staleWhileRevalidate: 300, staleIfError: 300, tags: [id] }),
-    changed: (id: string) => users.tags.invalidate(id, { soft: true }), // stale, as deleteByTag leaves it with a grace period
+    // softly: stale, as BentoCache's deleteByTag leaves entries with a grace period
+    changed: (id: string) => users.tags.invalidate(id, { soft: true }),
     clear: () => users.clear()
   }
 }

@@ -9,7 +9,7 @@ export async function buildApp (findUser: (id: string) => Promise<unknown>): Pro
 
   app.get<{ Params: { id: string } }>('/users/:id', async (request) => {
     const { id } = request.params
-    return request.cache.getOrSet(`user:${id}`, () => findUser(id), { ttl: 60 }) // seconds
+    return request.cache.getOrSet(`user:${id}`, () => findUser(id), { ttl: 60 }) // the ttl in seconds
   })
 
   return app

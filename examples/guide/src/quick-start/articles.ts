@@ -1,4 +1,4 @@
-/** Stands in for a database: the loader that the cache avoids, and the write after which it invalidates. */
+/** Simulates a database, with a loader whose calls the cache saves, and a write after which the app invalidates. */
 export interface Article { id: string; title: string }
 
 const articles = new Map<string, Article>([['1', { id: '1', title: 'First' }], ['2', { id: '2', title: 'Second' }]])

@@ -11,7 +11,7 @@ export async function buildApp (): Promise<FastifyInstance> {
   await app.register(cacheEdge, { rules: [{ prefix: '/articles', maxAge: 60, store: true }] })
 
   app.get<{ Params: { id: string } }>('/articles/:id', {
-    // The response is invalidated together with the value that it was made from.
+    // The response has the same tag as the value from which it is made, so both are invalidated together.
     config: { cache: { tags: (request) => [`article:${(request.params as { id: string }).id}`] } }
   }, async (request, reply) => {
     const { id } = request.params
@@ -22,7 +22,7 @@ export async function buildApp (): Promise<FastifyInstance> {
   app.put<{ Params: { id: string }; Body: { title: string } }>('/articles/:id', async (request) => {
     const { id } = request.params
     const article = await saveArticle({ id, title: request.body.title })
-    await request.cache.tags.invalidate(`article:${id}`) // after the write, never before it
+    await request.cache.tags.invalidate(`article:${id}`) // invalidate after the write, never before it
     return article
   })
 

@@ -5,8 +5,8 @@ import { findArticle, saveArticle } from './articles.js'
 
 export async function buildApp (): Promise<FastifyInstance> {
   const app = Fastify()
-  await app.register(cacheCore) // NullCache: calls are counted, nothing is cached
-  await app.register(cacheMetrics) // GET /metrics/prom, GET /internal/cache/advice
+  await app.register(cacheCore) // uses NullCache: calls are counted, nothing is cached
+  await app.register(cacheMetrics) // adds GET /metrics/prom and GET /internal/cache/advice
 
   app.get<{ Params: { id: string } }>('/articles/:id', async (request, reply) => {
     const { id } = request.params
@@ -17,7 +17,7 @@ export async function buildApp (): Promise<FastifyInstance> {
   app.put<{ Params: { id: string }; Body: { title: string } }>('/articles/:id', async (request) => {
     const { id } = request.params
     const article = await saveArticle({ id, title: request.body.title })
-    await request.cache.tags.invalidate(`article:${id}`) // after the write, never before it
+    await request.cache.tags.invalidate(`article:${id}`) // invalidate after the write, never before it
     return article
   })
 

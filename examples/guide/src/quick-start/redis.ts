@@ -13,11 +13,11 @@ export async function buildApp (env: NodeJS.ProcessEnv = process.env): Promise<F
   await app.register(cacheRedis, {
     url: env.REDIS_URL ?? 'redis://127.0.0.1:6379',
     keyPrefix: 'articles:',
-    rollout: { percent: Number(env.CACHE_PERCENT ?? 10) } // the share of users who are cached
+    rollout: { percent: Number(env.CACHE_PERCENT ?? 10) } // the percent of users for whom the app caches
   })
 
   app.get<{ Params: { id: string } }>('/articles/:id', {
-    // The response is invalidated together with the value that it was made from.
+    // The response has the same tag as the value from which it is made, so both are invalidated together.
     config: { cache: { tags: (request) => [`article:${(request.params as { id: string }).id}`] } }
   }, async (request, reply) => {
     const { id } = request.params
@@ -28,7 +28,7 @@ export async function buildApp (env: NodeJS.ProcessEnv = process.env): Promise<F
   app.put<{ Params: { id: string }; Body: { title: string } }>('/articles/:id', async (request) => {
     const { id } = request.params
     const article = await saveArticle({ id, title: request.body.title })
-    await request.cache.tags.invalidate(`article:${id}`) // after the write, never before it
+    await request.cache.tags.invalidate(`article:${id}`) // invalidate after the write, never before it
     return article
   })
 

@@ -13,7 +13,8 @@ export async function buildApp (verify: Verify, findOrders: (userId: number) => 
   await app.register(cacheCore, { implementation: 'memory', personal: ['/me'] })
   await app.register(cacheEdge, { rules: [{ prefix: '/', maxAge: 60, store: true }], personal: ['/me'] })
 
-  // Before the handler, in a hook: stored responses are looked up after all hooks, so a refused request gets none of them.
+  // Authentication runs in a hook before the handler. Stored responses are looked up after all hooks, so a refused request gets none of
+  // them.
   app.decorateRequest('user', null)
   app.addHook('onRequest', async (request, reply) => {
     const token = request.headers.authorization?.replace(/^Bearer /, '')
@@ -27,7 +28,7 @@ export async function buildApp (verify: Verify, findOrders: (userId: number) => 
   app.get('/me/orders', async (request, reply) => {
     const { user } = request
     if (user === null) return reply.code(401).send({ error: 'Sign in' })
-    // The id of the verified user, never a part of the request that the client chooses, is in the key.
+    // The key contains the id of the verified user, never a part of the request that the client chooses.
     return request.cache.getOrSet(`orders:${user.id}`, () => findOrders(user.id), { ttl: 60, tags: [`orders:${user.id}`] })
   })
 

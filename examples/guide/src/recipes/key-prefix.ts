@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 
 export async function buildApp (url: string, version: string): Promise<FastifyInstance> {
   const app = Fastify()
-  // Entries, tags, locks and a canary's state of two versions are apart, also while both run.
+  // Each version has its own entries, tags, locks and canary state, also while two versions run at the same time.
   await app.register(cacheRedis, { url, keyPrefix: `shop:${version}:` })
   return app
 }

@@ -1,7 +1,7 @@
 import { cacheCore, type FastifyCache } from '@x/cache-core'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 
-/** The cache of one tenant: keys and tags of two tenants never meet, and `clear` removes those of one tenant. */
+/** Returns the cache of one tenant: two tenants share no keys and tags, and `clear` removes the entries of one tenant only. */
 function cacheOf (request: FastifyRequest, tenant: string): FastifyCache {
   return request.cache.namespace(`tenant-${tenant}`)
 }
@@ -12,7 +12,7 @@ export async function buildApp (tenantOf: (request: FastifyRequest) => string, f
   const app = Fastify()
   await app.register(cacheCore, {
     implementation: 'memory',
-    // One label for all tenants: `tenant-7:price:1` is counted as `price`.
+    // All tenants share one metric label: `tenant-7:price:1` is counted as `price`.
     keyPattern: (key) => key.replace(/^tenant-[^:]*:/, '').split(':', 1)[0]!
   })
 
@@ -23,7 +23,7 @@ export async function buildApp (tenantOf: (request: FastifyRequest) => string, f
   })
 
   app.delete('/prices', async (request) => {
-    await cacheOf(request, tenantOf(request)).tags.invalidate('prices') // this tenant's prices alone
+    await cacheOf(request, tenantOf(request)).tags.invalidate('prices') // invalidates the prices of this tenant alone
     return { ok: true }
   })
 

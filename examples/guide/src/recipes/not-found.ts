@@ -10,7 +10,7 @@ export async function buildApp (findUser: (id: string) => Promise<User | null>):
   app.get<{ Params: { id: string } }>('/users/:id', async (request, reply) => {
     const { id } = request.params
     const user = await request.cache.getOrSet(`user:${id}`, () => findUser(id), {
-      ttl: (user) => user === null ? 5 : 300, // null is a value: five seconds for "not found"
+      ttl: (user) => user === null ? 5 : 300, // null is a value: "not found" is cached for five seconds
       tags: [`user:${id}`]
     })
     return user ?? reply.code(404).send({ error: 'Not found' })

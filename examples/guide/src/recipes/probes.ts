@@ -8,10 +8,11 @@ export async function buildApp (ping: () => Promise<unknown>): Promise<FastifyIn
   let isClosing = false
   app.addHook('preClose', async () => { isClosing = true })
 
-  // Alive: the event loop answers. A restart repairs neither the database nor Redis, so neither is asked.
+  // The process is alive if the event loop answers. The database and Redis are not checked, since a restart would repair neither.
   app.get('/livez', async () => ({ status: 'ok' }))
 
-  // Ready: the database answers. A cache that fails makes the app slower, not useless: it is reported, and the pod stays in service.
+  // The process is ready if the database answers. A cache that fails makes the app slower but still usable, so it is only reported, and the
+  // pod stays in service.
   app.get('/readyz', async (_request, reply) => {
     if (isClosing) return reply.code(503).send({ status: 'closing' })
     const [database, cache] = await Promise.all([ping().then(() => 'ok', () => 'down'), app.cache.health()])

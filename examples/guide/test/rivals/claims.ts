@@ -4,10 +4,10 @@ import type { Setup, Subject } from './subjects.js'
 /** The objects that a claim may use: the subject, and its clock. */
 export interface Trial { readonly subject: Required<Pick<Subject, 'load'>> & Subject; advance (seconds: number): void }
 
-/** A claim about a cache: whether it holds for a subject, or `undefined` if the package has no call for it. */
+/** A claim about a cache. `holds` returns whether it is true for a subject, or `undefined` if the package has no call for it. */
 export interface Claim { readonly setup?: Setup; readonly needs?: 'remove' | 'invalidate'; holds (trial: Trial): Promise<boolean> }
 
-/** Starts a load, removes its entry before it ends, and returns whether a later call gets a value from after the removal. */
+/** Starts a load, removes its entry before it ends, and returns whether a later call gets a value that was loaded after the removal. */
 async function isNewAfter (subject: Trial['subject'], remove: () => Promise<unknown>): Promise<boolean> {
   const old = deferred<string>()
   const loading = subject.load('a', () => old.promise)
@@ -19,7 +19,7 @@ async function isNewAfter (subject: Trial['subject'], remove: () => Promise<unkn
   return await subject.load('a', async () => 'new') === 'new'
 }
 
-/** Starts a load, removes its entry before it ends, and returns whether a call that begins then runs a loader of its own. */
+/** Starts a load, removes its entry before it ends, and returns whether a call that begins at that time runs a separate loader. */
 async function isSeparateAfter (subject: Trial['subject'], remove: () => Promise<unknown>): Promise<boolean> {
   const old = deferred<string>()
   const loading = subject.load('a', () => old.promise)
@@ -32,7 +32,7 @@ async function isSeparateAfter (subject: Trial['subject'], remove: () => Promise
   return await later === 'new'
 }
 
-/** Invalidates the tag; a second later the load of the claim ends. */
+/** Invalidates the tag of the entry, then waits for a second, in which the pending load of the claim ends. */
 async function invalidateAndWait ({ subject, advance }: Trial): Promise<void> {
   await subject.invalidate!('a')
   advance(1)

@@ -1,13 +1,13 @@
-/** Whether a claim holds; `none`: the package has no call for it. */
+/** Whether a claim is true for a package; `none`: the package has no call for it. */
 export type Cell = 'yes' | 'no' | 'none'
 
-/** The packages, in the order of the columns. */
+/** The compared packages, in the order of the table's columns. */
 export const NAMES: readonly string[] = ['this suite', 'BentoCache', 'cache-manager', 'async-cache-dedupe', '@fastify/caching']
 
-/** The packages with a part in responses. */
+/** The compared packages that cache responses, in the order of the table's columns. */
 export const HTTP_NAMES: readonly string[] = ['this suite', '@fastify/caching']
 
-/** The finding for each claim, in the order of `NAMES`. */
+/** The finding for each claim about caches, one for each package in the order of `NAMES`. */
 export const EXPECTATIONS: Readonly<Record<string, readonly Cell[]>> = {
   'one load for concurrent calls of a key': ['yes', 'yes', 'yes', 'yes', 'none'],
   'a stored null is a hit': ['yes', 'yes', 'yes', 'yes', 'none'],
@@ -21,7 +21,7 @@ export const EXPECTATIONS: Readonly<Record<string, readonly Cell[]>> = {
   'a store that fails makes no call fail': ['yes', 'yes', 'yes', 'yes', 'none']
 }
 
-/** The same for claims about responses, in the order of `HTTP_NAMES`. */
+/** The finding for each claim about responses, one for each package in the order of `HTTP_NAMES`. */
 export const HTTP_EXPECTATIONS: Readonly<Record<string, readonly Cell[]>> = {
   'a 304 needs no handler run': ['yes', 'yes'],
   'a whole response needs no handler run': ['yes', 'no'],

@@ -3,7 +3,9 @@ import { cacheEdge } from '@x/cache-edge'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { fastifyCaching } from './subjects.js'
 
-/** An app whose `GET /page` is cached for a minute, the number of its handler runs, and what its handler does. */
+/**
+ * An app that caches the response of `GET /page` for a minute. `runs`: the number of its handler runs; `handle`: the work of its handler.
+ */
 export interface HttpSubject { readonly app: FastifyInstance; runs: number; handle: (reply: FastifyReply) => unknown }
 
 function withPage (app: FastifyInstance, tag: (reply: FastifyReply) => void): HttpSubject {
@@ -27,7 +29,7 @@ export const HTTP_SUBJECTS: Readonly<Record<string, () => Promise<HttpSubject>>>
   async '@fastify/caching' () {
     const app = Fastify()
     await app.register(fastifyCaching, { privacy: 'public', expiresIn: 60 })
-    // The tag is the app's: the plugin stores the tags that reply.etag() was called with.
+    // The app must set the entity tag itself: the plugin only stores tags that the app passed to `reply.etag()`.
     return withPage(app, (reply) => { (reply as FastifyReply & { etag: (tag: string) => void }).etag('"1"') })
   }
 }

@@ -23,7 +23,7 @@ async function tried (t: Test, name: string, claim: Claim): Promise<Cell> {
   const start = now()
   Date.now = () => start + time.clock.now()
   t.teardown(async () => {
-    // async-cache-dedupe holds its clock for a second.
+    // async-cache-dedupe remembers the time for a second, so the clock advances by more than that.
     time.advance(2000)
     await settle()
     Date.now = now

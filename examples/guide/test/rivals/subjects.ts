@@ -9,24 +9,24 @@ import { Keyv } from 'cacheable'
 import Fastify, { type FastifyPluginCallback } from 'fastify'
 import type { Redis } from 'ioredis'
 
-/** A loader of any value. */
+/** A function that loads a value of any type. */
 export type Loader = () => Promise<unknown>
 
 /** A cache behind the calls that the claims make. Each value has a ttl of 60 seconds, and its key as its only tag. */
 export interface Subject {
-  /** `undefined`: the package has no call that loads a missing value. */
+  /** Loads a missing value; `undefined`: the package has no such call. */
   load?: (key: string, loader: Loader) => Promise<unknown>
-  /** `undefined`: the package removes no entry. */
+  /** Removes an entry; `undefined`: the package has no such call. */
   remove?: (key: string) => Promise<unknown>
-  /** `undefined`: the package invalidates nothing by tag. */
+  /** Invalidates a tag; `undefined`: the package has no such call. */
   invalidate?: (tag: string) => Promise<unknown>
   close?: () => Promise<unknown>
 }
 
-/** The setup of a subject: stale windows of five minutes after the ttl, or a store whose every call fails. */
+/** The variant of a subject. `isStale`: it has a stale window of five minutes after the ttl; `isFailing`: each call of its store fails. */
 export interface Setup { isStale?: boolean; isFailing?: boolean }
 
-/** The plugin. Its types are not imported, since it declares another `fastify.cache`. */
+/** The types of the plugin are not imported, since it declares another type of `fastify.cache`. */
 export const fastifyCaching = createRequire(import.meta.url)('@fastify/caching') as FastifyPluginCallback<{ privacy?: string; expiresIn?: number }>
 
 async function fail (): Promise<never> {
@@ -47,7 +47,7 @@ async function suite ({ isStale = false, isFailing = false }: Setup): Promise<Su
   }
 }
 
-/** A store that fails is its second layer, behind memory: the errors of a second layer are suppressed by default. */
+/** The failing store is the second layer of BentoCache, behind memory: by default BentoCache suppresses errors of a second layer. */
 async function bento ({ isStale = false, isFailing = false }: Setup): Promise<Subject> {
   const driver: L2CacheDriver = {
     type: 'l2', namespace: () => driver, get: fail, pull: fail, set: fail, clear: fail, delete: fail, deleteMany: fail, disconnect: async () => {}
@@ -64,10 +64,10 @@ async function bento ({ isStale = false, isFailing = false }: Setup): Promise<Su
   }
 }
 
-/** It refreshes before the ttl ends (`refreshThreshold`), and has no stale window after it. */
+/** cache-manager refreshes before the ttl ends (`refreshThreshold`), and has no stale window after it. */
 async function cacheManager ({ isStale = false, isFailing = false }: Setup): Promise<Subject> {
   const stores = isFailing ? [new Keyv({ store: { get: fail, set: fail, delete: fail, clear: fail, opts: {} } })] : [new Keyv()]
-  // A store without a listener for its errors would end the process at the first one.
+  // A store that has no listener for its errors would end the process at the first error.
   for (const store of stores) store.on('error', () => {})
   const cache = createManager({ stores, ...isStale ? { refreshThreshold: 30_000 } : {} })
   return {
@@ -92,7 +92,7 @@ async function dedupe ({ isStale = false, isFailing = false }: Setup): Promise<S
   }
 }
 
-/** Its `fastify.cache` has calls with callbacks for one key: the app loads and stores by itself. */
+/** The plugin's `fastify.cache` has calls with callbacks for one key, so the subject loads and stores by itself. */
 async function caching (): Promise<Subject> {
   return {}
 }

@@ -7,7 +7,7 @@ import * as keyPrefix from '../../src/recipes/key-prefix.js'
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 
-/** An app whose cache is in service. */
+/** Waits until the cache of an app is in service; returns the app. */
 async function inService (t: Test, building: Promise<FastifyInstance>): Promise<FastifyInstance> {
   const app = await building
   t.teardown(() => app.close())

@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline'
 import type { Database, Queryable } from './open.js'
 import type { Answer, Ask } from './serve.js'
 
-/** Where `serveDatabase` listens. */
+/** The address at which `serveDatabase` listens. */
 export interface DatabaseAddress { host: string; port: number }
 
 interface Waiting { resolve (rows: unknown[]): void; reject (error: Error): void }
 
-/** A connection to the process that has the database. Answers come in the order of the messages. */
+/** A connection to the process that has the database. The answers arrive in the order of the messages. */
 class Connection implements Queryable {
   readonly #socket: Socket
   readonly #waiting: Waiting[] = []
@@ -19,7 +19,7 @@ class Connection implements Queryable {
     this.#socket = connect(address)
     this.#socket.once('close', () => this.#fail(new Error('The connection to the database has ended')))
     const lines = createInterface({ input: this.#socket })
-    // Errors of the socket are emitted by the interface that reads it, too.
+    // Errors of the socket are also emitted by the interface that reads its lines, so both get a listener.
     for (const source of [this.#socket, lines]) source.on('error', (error: Error) => this.#fail(error))
     lines.on('line', (line) => {
       const { resolve, reject } = this.#waiting.shift()!
@@ -55,8 +55,8 @@ class Connection implements Queryable {
 }
 
 /**
- * The database that another process serves, over one connection for all queries and one for each transaction. A query while that process is away
- * rejects; the next one connects again.
+ * The database that another process serves, over one connection for all queries and one for each transaction. A query rejects while that
+ * process cannot be reached; the next query connects again.
  */
 export function connectDatabase (address: DatabaseAddress): Database {
   let shared = new Connection(address)
@@ -73,7 +73,7 @@ export function connectDatabase (address: DatabaseAddress): Database {
         await own.ask({ step: 'commit' })
         return result
       } finally {
-        // Without a commit the other process rolls back.
+        // Closing the connection without a commit makes the other process roll back the transaction.
         await own.close()
       }
     },

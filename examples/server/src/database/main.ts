@@ -1,4 +1,4 @@
-// The database in a process of its own, for several servers with DATABASE_HOST: npm run database -w examples/server
+// Starts the database in a separate process, for several servers with DATABASE_HOST: npm run database -w examples/server
 import closeWithGrace from 'close-with-grace'
 import { EnvReader } from '@x/cache-core'
 import { readDatabasePort } from '../env.js'

@@ -6,12 +6,12 @@ import { dataDir as preparedFiles } from '@electric-sql/pglite-prepopulatedfs'
 import { SCHEMA } from './schema.js'
 import { SEED } from './seed.js'
 
-/** The target of a query: the database, or a transaction on it. */
+/** An object that accepts queries: the database, or a transaction on it. */
 export interface Queryable {
   query<T> (sql: string, parameters?: unknown[]): Promise<{ rows: T[] }>
 }
 
-/** PostgreSQL inside this process, or in the process of `serveDatabase`. The caller that opens it closes it. */
+/** PostgreSQL inside this process, or in the process of `serveDatabase`. The caller that opens the database closes it. */
 export interface Database extends Queryable {
   transaction<T> (work: (transaction: Queryable) => Promise<T>): Promise<T>
   close (): Promise<void>

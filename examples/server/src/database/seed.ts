@@ -1,7 +1,7 @@
-/** The number of products, with the ids 0 to 24 999: more than the pages of the shop in the request trace. */
+/** The number of products, with the ids 0 to 24 999. The request trace has fewer shop pages. */
 export const PRODUCTS = 25_000
 
-/** The SQL that adds the rows at the first start; it adds the same rows each time. */
+/** The SQL that adds the rows at the first start. It adds the same rows in every database. */
 export const SEED = `
   INSERT INTO users (id, name, email, role)
   SELECT n, name, lower(name) || '@example.com', CASE WHEN n = 1 THEN 'admin' WHEN n <= 4 THEN 'editor' ELSE 'viewer' END

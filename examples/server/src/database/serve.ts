@@ -3,9 +3,9 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { Database, Queryable } from './open.js'
 
-/** A message of a client, one in a line: a query, or the beginning or the end of a transaction. */
+/** A message of a client, one per line: a query, or the beginning or the end of a transaction. */
 export type Ask = { sql: string; parameters?: unknown[] } | { step: 'begin' | 'commit' }
-/** The answer to a message; the answers come in the order of the messages. */
+/** The answer to a message of a client; answers are sent in the order of the messages. */
 export type Answer = { rows: unknown[] } | { error: { message: string; code?: string | undefined } }
 
 /** The database, as other processes reach it. */
@@ -14,21 +14,21 @@ export interface DatabaseServer {
   close (): Promise<void>
 }
 
-/** A client disconnected within a transaction, which is rolled back. */
+/** Thrown if a client disconnects within a transaction, so that the transaction is rolled back. */
 class Unfinished extends Error {}
 
 /**
- * Serves the database of this process to others of the same host or of a private network: there is no password. An app in production would use a
- * PostgreSQL server; this one needs nothing that has to be installed.
+ * Serves the database of this process to others of the same host or of a private network: there is no password. An app in production would
+ * use a PostgreSQL server; this database needs no installation.
  */
 export async function serveDatabase (database: Database, options: { host: string; port: number }): Promise<DatabaseServer> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    // A connection that breaks ends the lines of its client, too.
+    // The error of a broken connection is ignored, since the interface that reads the client's lines ends as well.
     socket.on('error', () => {})
-    // A message that cannot be read ends the connection.
+    // A message that cannot be parsed ends the connection.
     serve(database, socket).catch(() => socket.destroy())
   })
   server.listen(options)
@@ -53,7 +53,7 @@ async function serve (database: Database, socket: Socket): Promise<void> {
   }
 }
 
-/** Serves the messages up to the end of a transaction, whose answer is that the database has committed. */
+/** Serves the messages of a transaction up to its end. The answer to the last message shows that the database has committed. */
 async function serveTransaction (transaction: Queryable, lines: AsyncIterator<string>, socket: Socket): Promise<{ rows: unknown[] }> {
   send(socket, { rows: [] })
   for (let line = await lines.next(); line.done !== true; line = await lines.next()) {

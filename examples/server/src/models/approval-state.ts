@@ -2,7 +2,7 @@ import { TransitionIllegal } from '../errors.js'
 
 export const STATUSES = ['draft', 'submitted', 'approved', 'rejected', 'cancelled'] as const
 export const ACTIONS = ['submit', 'approve', 'reject', 'cancel'] as const
-/** The state of an approval. */
+/** The states that an approval can have. */
 export type Status = typeof STATUSES[number]
 /** The actions on an approval. */
 export type Action = typeof ACTIONS[number]
@@ -22,7 +22,10 @@ export function nextStatus (status: Status, action: Action): Status {
   return next
 }
 
-/** Whether an action decides on an approval, which only approvers may do; all other actions are for the user who requested the change. */
+/**
+ * Whether only an approver may carry out an action, since it decides on an approval; all other actions are for the user who requested the
+ * change.
+ */
 export function isDecision (action: Action): boolean {
   return action === 'approve' || action === 'reject'
 }

@@ -46,7 +46,7 @@ export function createApproval (database: Database, recordId: number, changes: F
  */
 export function moveApproval (database: Database, id: number, action: Action, userId: number): Promise<Approval> {
   return database.transaction(async (transaction) => {
-    // The row is locked, so that of two users who decide at the same time the second one sees the decision of the first.
+    // The row is locked. If two users decide at the same time, the second one sees the decision of the first.
     const approval = found(id, await transaction.query<Approval>(`${SELECT} FOR UPDATE OF a`, [id]))
     await checkActor(transaction, approval, action, userId)
     const status = nextStatus(approval.status, action)

@@ -9,8 +9,8 @@ export type Cell = string | number | boolean | null
 /** The fields of a record that a client may send: cells by the name of their column. */
 export const Fields = Type.Unsafe<Record<string, Cell>>({
   type: 'object',
-  // A single schema with four types instead of a union: for a union Fastify's validator would convert 5 to "5", since text is its first
-  // alternative.
+  // A single schema with four types instead of a union: for a union, Fastify's validator would convert 5 to "5", since text is the first
+  // alternative of the union.
   additionalProperties: { type: ['string', 'number', 'boolean', 'null'], maxLength: 10_000 },
   minProperties: 1,
   maxProperties: 100
@@ -47,7 +47,7 @@ export async function createRecord (database: Queryable, tableId: number, fields
   return rows[0]!
 }
 
-/** Changes the cells that are named, and leaves the other cells unchanged. Throws `APP_ERR_NOT_FOUND`. */
+/** Changes the given cells of a record, and leaves the other cells unchanged. Throws `APP_ERR_NOT_FOUND`. */
 export async function updateRecord (database: Queryable, id: number, fields: Fields): Promise<Row> {
   return found(id, await database.query<Row>(`
     UPDATE records SET fields = fields || $2::jsonb, version = version + 1, updated_at = now()

@@ -29,7 +29,7 @@ export async function listPublicTables (database: Queryable): Promise<Table[]> {
   return (await database.query<Table>(`SELECT ${COLUMNS} FROM tables WHERE is_public ORDER BY id`)).rows
 }
 
-/** Returns the table with an id. Throws `APP_ERR_NOT_FOUND`. */
+/** Returns the table with an id. Throws `APP_ERR_NOT_FOUND` if there is no such table. */
 export async function findTable (database: Queryable, id: number): Promise<Table> {
   const { rows: [table] } = await database.query<Table>(`SELECT ${COLUMNS} FROM tables WHERE id = $1`, [id])
   if (table === undefined) throw new NotFound('table', id)

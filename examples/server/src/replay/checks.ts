@@ -3,7 +3,7 @@ import type { Arm, Counted } from './counters.js'
 import type { LoadReport } from './load.js'
 import type { LruSimulation } from './lru.js'
 
-/** One statement about the counted numbers, and whether it is true. */
+/** One statement about the counted numbers of a replay, and whether it is true. */
 export interface Check { ok: boolean; claim: string }
 
 /**
@@ -24,7 +24,7 @@ export function checkCounts (load: LoadReport, { total, candidatesTotal, arms, p
     const requests = (arm: Arm): number => arms[arm].hits + arms[arm].misses
     const claim = `at ${percent} % both arms had requests: cached ${n(requests('cached'))}, control ${n(requests('control'))}`
     checks.push(requests('cached') > 0 && requests('control') > 0 ? { ok: true, claim } : { ok: false, claim: `${claim}; --users N spreads them over N users` })
-    // The check fails for a server with another `salt` or another subject, since other users are then in its arms.
+    // The check only works if the server has the default `salt` and subject, since other users would be in its arms otherwise.
     for (const [arm, { sent }] of Object.entries(load.groups) as Array<[Arm, { sent: number }]>) {
       checks.push(same(`sent by users who are ${arm} ${n(sent)}`, sent, `counted there ${n(requests(arm))}`, requests(arm)))
     }

@@ -3,13 +3,13 @@ export interface PatternCounts { hits: number; misses: number; sets: number }
 
 export type Arm = 'cached' | 'control'
 
-/** The counts of a server, as its metrics show them. */
+/** The counts of a server, read from its metrics. */
 export interface ServerCounts {
-  /** By key pattern, over all implementations. */
+  /** The counts by key pattern, summed over all implementations. */
   patterns: Record<string, PatternCounts>
   /** The counts by arm of the rollout, over all key patterns; `control` has the counts under the label `impl="null"`. */
   arms: Record<Arm, PatternCounts>
-  /** The percent of the rollout when the counts were read. */
+  /** The percent of the rollout at the time when the counts were read. */
   percent: number
   /** GET requests that a shared cache could answer, by the pattern of their route. */
   candidates: Record<string, number>
@@ -48,7 +48,7 @@ export function parseCounts (text: string): ServerCounts {
   return counts
 }
 
-/** The differences between two readings of the counts; unchanged counts are left out. */
+/** Returns the differences between two readings of the counts; unchanged counts are left out. */
 export function countsBetween (before: ServerCounts, after: ServerCounts): ServerCounts {
   const armBetween = (arm: Arm): PatternCounts => minus(after.arms[arm], before.arms[arm])
   const between: ServerCounts = { patterns: {}, candidates: {}, arms: { cached: armBetween('cached'), control: armBetween('control') }, percent: after.percent }
@@ -82,7 +82,7 @@ export function totalOf (patterns: Record<string, PatternCounts>): PatternCounts
   return total
 }
 
-/** Requests the counts of a server; throws an error with a readable sentence if the server has none. */
+/** Reads the counts of a server; throws an error that describes the problem if the server returns none. */
 export async function readCounts (url: string): Promise<ServerCounts> {
   let response: Response
   try {

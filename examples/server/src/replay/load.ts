@@ -11,14 +11,14 @@ export interface LoadOptions {
   path: string
   /** The number of concurrent requests; `1` preserves the order of the trace. */
   concurrency: number
-  /** Requests per second; `undefined`: a new request is sent as soon as a response arrives. */
+  /** The number of requests sent per second; `undefined`: a new request is sent as soon as a response arrives. */
   rate?: number | undefined
   /**
    * The number of users, at least 1, that take turns in sending requests, each with its id in the header `x-user-id`; `undefined`: requests
    * have no such header.
    */
   users?: number | undefined
-  /** Returns the group of a user; responses are also reported for each group. */
+  /** Returns the group of a user; responses are then also reported for each group. */
   groupOf?: ((user: number) => string) | undefined
   /** Called with the id of each request when it is sent. */
   onSend?: (id: string) => void
@@ -42,14 +42,14 @@ export interface LoadReport extends Answers {
 }
 
 const TIMEOUT_MS = 30_000
-// The upper end of a histogram in microseconds, above the timeout of a request.
+// The highest value of a histogram, in microseconds; it is above the timeout of a request.
 const HIGHEST_US = 2 * TIMEOUT_MS * 1000
 
 /** Sends a GET for each id over persistent connections, and measures the responses. */
 export async function sendRequests (ids: AsyncIterable<string> | Iterable<string>, options: LoadOptions): Promise<LoadReport> {
   const { url, path, concurrency, rate, users, groupOf, onSend } = options
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
-  // The URL is parsed once, not for each request.
+  // The URL is parsed once, since parsing it for each request would take too much time.
   const target: RequestOptions = { ...urlToHttpOptions(new URL(url)), agent, timeout: TIMEOUT_MS }
   const all = new Tally()
   const groups = new Map<string, Tally>()

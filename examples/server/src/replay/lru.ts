@@ -1,9 +1,9 @@
 /**
- * An exact LRU cache of ids with a number of entries that never expire: the expected hits of a real cache of that size. It
- * shares no code with the tested cache.
+ * An exact LRU cache of ids, whose entries never expire. Its hits are those that a real cache of the same size should have. It shares no
+ * code with the tested cache.
  */
 export class LruSimulation {
-  // A Set iterates in the order of insertion: the first id is the least recently used one.
+  // A Set iterates in the order of insertion, so its first id is the least recently used one.
   readonly #held = new Set<string>()
   hits = 0
   misses = 0

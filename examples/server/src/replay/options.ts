@@ -16,7 +16,7 @@ export interface ReplayOptions {
   users: number | undefined
   /** Whether both arms of a rollout are reported side by side. */
   compare: boolean
-  /** The number of entries of the exact LRU cache that the server's hits are compared with. */
+  /** The number of entries of the exact LRU cache with whose hits the server's hits are compared. */
   checkLru: number | undefined
   format: 'text' | 'json'
 }
@@ -42,7 +42,7 @@ const COMPARED_USERS = 100
 /** An error in the command line; its message describes the mistake. */
 export const UsageError = createError<[mistake: string]>('APP_ERR_USAGE', '%s')
 
-/** Parses the command line. `directory` is the folder that file names are relative to. */
+/** Parses the command line. `directory` is the folder to which file names are relative. */
 export function parseOptions (args: string[], directory: string): ReplayOptions | 'help' {
   const values = parse(args)
   if (values.help === true) return 'help'

@@ -71,14 +71,14 @@ async function replayTo (url: string, ids: Ids, options: ReplayOptions, onProgre
   return { trace: describeTrace(trace), url, path, concurrency, users, compare, load, counted, checks: checkCounts(load, counted, lru) }
 }
 
-/** Returns a function from a user to its arm, computed as a server without a `salt` does. */
+/** Returns a function that gives the arm of a user, as a server without a `salt` assigns it. */
 function armsAt (percent: number): (user: number) => Arm {
   const rollout = new Rollout()
   rollout.percent = percent
   return (user) => rollout.includes(String(user)) ? 'cached' : 'control'
 }
 
-/** Returns the candidates of the requested route; if the path is no route's pattern, the candidates of all routes. */
+/** Returns the candidates of the requested route; if no route has this path as its pattern, the candidates of all routes. */
 function candidatesOf ({ candidates }: ServerCounts, path: string): number {
   return candidates[path] ?? Object.values(candidates).reduce((sum, count) => sum + count, 0)
 }

@@ -21,7 +21,7 @@ async function chunks (file: string): Promise<AsyncIterable<Buffer>> {
   const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(2), position: 0 })
   const raw = handle.createReadStream({ start: 0 })
   if (bytesRead < 2 || !buffer.equals(GZIP_MAGIC)) return raw
-  // A failure of either stream ends the other and rejects the iteration.
+  // A failure of one stream ends the other stream and rejects the iteration.
   return pipeline(raw, createGunzip(), () => {})
 }
 
@@ -54,7 +54,7 @@ function unreadable (file: string, cause: unknown): Error {
   return new Error(`Cannot read the trace ${file}: ${(cause as Error).message}`, { cause })
 }
 
-/** Returns the authors whom results of a known trace must credit; `undefined`: the trace is not known. */
+/** Returns the authors who must be credited in results of a known trace; `undefined`: the trace is not known. */
 export function sourceOf (file: string): string | undefined {
   if (!/\bweb07\./.test(file)) return undefined
   return 'web07 of the cache2k trace collection, © headissue GmbH, Jens Wilke, CC BY 4.0'

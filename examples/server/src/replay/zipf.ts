@@ -1,4 +1,4 @@
-/** The settings of a made-up trace, whose ids follow a Zipf distribution. */
+/** The settings of an artificial trace, whose ids follow a Zipf distribution. */
 export interface ZipfOptions {
   /** The number of requests in the trace. */
   length: number
@@ -15,8 +15,8 @@ export const DEFAULT_ZIPF: ZipfOptions = { length: 20_000, ids: 20_000, skew: 0.
 export const SMALL_ZIPF: ZipfOptions = { length: 4000, ids: 2000, skew: 0.9, seed: 2 }
 
 /**
- * Independent draws from a Zipf distribution (Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999), the
- * same for the same options. Real traffic also has trends and bursts, which favour a cache: judge by a real trace.
+ * Independent draws from a Zipf distribution (Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999), which are the same
+ * for the same options. Real traffic also has trends and bursts, with which a cache has more hits, so a real trace gives better estimates.
  */
 export function * zipfTrace ({ length, ids, skew, seed }: ZipfOptions): Generator<string> {
   const cumulative = new Float64Array(ids)

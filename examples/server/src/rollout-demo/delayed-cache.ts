@@ -6,7 +6,7 @@ const MAX_ENTRIES = 10_000
 /** A cache in memory whose reads take as long as those of a cache on another machine. */
 export class DelayedCache implements Cache {
   readonly name = 'DelayedCache'
-  /** Milliseconds that a read takes. */
+  /** The milliseconds that each read takes. */
   readMs = 1
   readonly #time: SimulatedTime
   readonly #memory: MemoryCache

@@ -9,11 +9,11 @@ import { Source } from './source.js'
 /** Milliseconds of simulated time that the canary counts as one minute. */
 export const MINUTE_MS = 100
 
-// These options are for the demo only. An app in production leaves `minuteMs`, hours and samples at their defaults: days, and 10 000
-// requests.
+// These options are for the demo only. An app in production leaves `minuteMs`, hours and samples at their defaults: stages of days with at
+// least 10 000 requests.
 const rollout: NonNullable<CacheCoreOptions['rollout']> = {
-  // The hold-out is large: a slowdown of 20 % must be detectable before a stage goes on, and 1 % of the demo's few requests would not show
-  // it.
+  // The hold-out is large, since a slowdown of 20 % must be detectable before a stage goes on. With 1 % of the demo's few requests it would
+  // not be detectable.
   holdOut: 20,
   shadow: { percent: 100 },
   canary: {
@@ -25,7 +25,7 @@ const rollout: NonNullable<CacheCoreOptions['rollout']> = {
   }
 }
 
-/** The app of the demo, and the parts of it that can be made slow. */
+/** The app of the demo, with the parts that the demo can slow down. */
 export interface DemoApp {
   readonly app: FastifyInstance
   readonly time: SimulatedTime
@@ -34,7 +34,7 @@ export interface DemoApp {
 }
 
 /**
- * Builds the example app in a simulated time.
+ * Builds the example app with a simulated clock.
  * @param isObserving true: NullCache, which stores nothing; false: a cache in memory with a canary
  */
 export async function buildDemoApp (database: Database, isObserving: boolean): Promise<DemoApp> {

@@ -8,10 +8,10 @@ const LOOK_EVERY_MS = 200
 /** A change of the rollout, from the history of `GET /internal/cache/rollout`. */
 export type Decision = CanaryView['history'][number]
 
-/** Thrown if the demo cannot go on: an endpoint gave an unexpected response, or a decision of the canary did not come in time. */
+/** Thrown if the demo cannot continue: an endpoint gave an unexpected response, or a decision of the canary did not come in time. */
 export class DemoStopped extends Error {}
 
-/** A simulated operator, who uses the app's endpoints and receives each decision of the canary once. */
+/** A simulated operator, who uses the app's endpoints and is notified once of each decision of the canary. */
 export class Operator {
   readonly decisions: Decision[] = []
   readonly #app: FastifyInstance
@@ -21,7 +21,7 @@ export class Operator {
   /**
    * Makes an operator.
    * @param limitMs milliseconds after which a wait ends the demo
-   * @param seen is called with each new decision, in their order
+   * @param seen called with each new decision, in order
    */
   constructor (app: FastifyInstance, limitMs: number, seen: (decision: Decision) => void) {
     this.#app = app
@@ -44,7 +44,7 @@ export class Operator {
     return this.#ask<Report>({ url: '/internal/cache/advice', headers: { accept: 'application/json' } })
   }
 
-  /** Returns the field `stock` of a record as a user reads it. */
+  /** Returns the field `stock` of a record, as the app sends it to a user. */
   async stockFor (userId: number, recordId: number): Promise<unknown> {
     const row = await this.#ask<{ fields: { stock: unknown } }>({ url: `/api/records/${recordId}`, headers: { 'x-user-id': String(userId) } })
     return row.fields.stock
@@ -52,7 +52,7 @@ export class Operator {
 
   /**
    * Repeats a request until its result meets a condition.
-   * @param what describes the awaited result, for the error message
+   * @param what the description of the awaited result, for the error message
    */
   async until<T> (what: string, ask: () => Promise<T>, isAwaited: (answer: T) => boolean): Promise<T> {
     const end = performance.now() + this.#limitMs

@@ -1,8 +1,11 @@
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 
-/** The number of event loop turns without any activity after which all work of the present millisecond counts as done. */
+/** The number of event loop turns without activity after which the work of the present simulated millisecond counts as done. */
 const QUIET_TURNS = 6
-/** Simulated milliseconds per real pause of a millisecond: the canary's timer runs in real time and must keep up. */
+/**
+ * The number of simulated milliseconds after which there is a real pause of a millisecond, since the canary's timer runs in real time and
+ * must keep up.
+ */
 const MS_PER_PAUSE = 4
 
 interface Sleeper { readonly at: number; readonly wake: () => void }
@@ -19,13 +22,13 @@ export class SimulatedTime {
 
   now (): number { return this.#now }
 
-  /** Resolves after the given number of simulated milliseconds. */
+  /** Resolves after a number of simulated milliseconds. */
   sleep (ms: number): Promise<void> {
     this.#signs++
     return new Promise((resolve) => { this.#sleepers.push({ at: this.#now + ms, wake: resolve }) })
   }
 
-  /** Stops the simulated time while real work, such as a query, is done. */
+  /** Stops the simulated time during real work, such as a query. */
   async during<T> (work: () => Promise<T>): Promise<T> {
     this.#busy++
     try {
@@ -36,7 +39,7 @@ export class SimulatedTime {
     }
   }
 
-  /** Advances by one millisecond; resolves once all work that begins in that millisecond is done or sleeps. */
+  /** Advances by one simulated millisecond; resolves when all work that began in it has ended or waits. */
   async next (): Promise<void> {
     this.#now++
     const due = this.#sleepers.filter(({ at }) => at <= this.#now)

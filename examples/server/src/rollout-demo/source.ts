@@ -2,16 +2,16 @@ import type { Database } from '../database/open.js'
 import { seededRandom } from '../replay/zipf.js'
 import type { SimulatedTime } from './simulated-time.js'
 
-/** Milliseconds of a query in normal operation, as with a database on another machine. */
+/** The duration of a query in normal operation, in milliseconds, like that of a database on another machine. */
 export const USUAL_MS = 8
 
 /**
- * The app's database with the delay of a database on another machine: a query takes `latencyMs` milliseconds at the median, and at most ten
- * times that.
+ * The app's database with the delay of a database on another machine. A query takes `latencyMs` milliseconds at the median, and at most ten
+ * times as long.
  */
 export class Source {
   latencyMs = USUAL_MS
-  /** The delayed database, with which the app is built. */
+  /** The delayed database, which the app uses. */
   readonly database: Database
 
   constructor (database: Database, time: SimulatedTime) {
@@ -24,7 +24,7 @@ export class Source {
       get (target, name) {
         if (name === 'query') return query
         const member: unknown = Reflect.get(target, name)
-        // Methods are bound to the original object: PGlite has private members, which a proxy does not have.
+        // Methods are bound to the original object, since PGlite has private members that a proxy cannot access.
         return typeof member === 'function' ? member.bind(target) : member
       }
     })

@@ -24,23 +24,25 @@ export interface DemoReport {
   readonly decisions: readonly Decision[]
   /** The advisor's report before anything was cached. */
   readonly observed: Report
-  /** The advisor's report after the demo has made cached values wrong. */
+  /** The advisor's report after the demo has made cached values outdated. */
   readonly wrong: Report
   readonly sent: number
   readonly failed: number
 }
 
-/** Milliseconds of a cache read that make the cache slower than the database. */
+/** The milliseconds of a slow cache read, with which the cache is slower than the database. */
 const SLOW_CACHE_MS = 25
 const SLOW_SOURCE_MS = 25
-/** The number of records that the simulated import changes; they are the most popular ones. */
+/** The number of records that the simulated import changes. They are the most popular records. */
 const IMPORTED = 20
-/** A user in the cached arm at 100 %, whose reads show whether the app serves an outdated value from the cache. */
+/**
+ * A user who is in the cached arm at 100 %. The demo uses this user's reads to show whether the app serves an outdated value from the
+ * cache.
+ */
 const USER = 7
 
 /**
- * Goes through a rollout from the first observation to the kill switch. Every printed number and reason comes from the endpoints of the
- * app.
+ * Runs a rollout from the first observation to the kill switch. Every printed number and reason comes from the endpoints of the app.
  * @throws `DemoStopped` if a decision does not come in time, or an endpoint refuses a request
  */
 export async function tellStory (options: DemoOptions): Promise<DemoReport> {
@@ -49,7 +51,7 @@ export async function tellStory (options: DemoOptions): Promise<DemoReport> {
   return { observed, ...rest }
 }
 
-/** Runs one app with the requests of the simulated users. */
+/** Builds one app and runs it with the requests of the simulated users. */
 async function run<T> (isObserving: boolean, options: DemoOptions, tell: (story: Story) => Promise<T>): Promise<T> {
   const demo = await buildDemoApp(options.database, isObserving)
   const traffic = new Traffic(demo.app, demo.time, (options.perMinute ?? 60) / MINUTE_MS)
@@ -111,7 +113,7 @@ class Story {
     this.#title('3. The canary raises the percent')
     const operator = this.#operator
     await this.#untilAt(50)
-    // The last comparison before the end of the stage is printed, since the next stage begins without numbers.
+    // The last comparison before the end of a stage is printed, since the next stage begins without numbers.
     let comparison: string | undefined
     await operator.until('the stage of 100 %', () => operator.rollout(), (view) => {
       if (view.percent === 50) comparison = view.comparison ?? comparison
@@ -162,7 +164,7 @@ class Story {
     return (await findRecord(this.#database, id)).fields.stock
   }
 
-  /** Waits until the rollout has reached a percent, after the gradual raise to it. */
+  /** Waits until a ramp of the rollout has reached its percent. */
   async #untilAt (percent: number): Promise<void> {
     await this.#operator.until(`the stage of ${percent} %`, () => this.#operator.rollout(), (view) => view.percent === percent)
   }

@@ -4,7 +4,7 @@ import type { SimulatedTime } from './simulated-time.js'
 
 const USERS = 2000
 const RECORDS = 300
-/** One of this number of requests is a write. It changes a rarely read record, as most writes of an app do. */
+/** One request in this number of requests is a write. It changes a rarely read record, as most writes of an app do. */
 const WRITE_EVERY = 300
 const WRITTEN_RECORDS = 100
 
@@ -36,7 +36,7 @@ export class Traffic {
     this.#perMs = perMs
   }
 
-  /** Begins to send requests and to advance the simulated time. */
+  /** Starts to send requests and to advance the simulated time. */
   start (): void {
     this.#running = this.#run()
   }

@@ -10,8 +10,8 @@ import { IdParams, type RouteOptions } from './parameters.js'
 const NewApproval = Type.Object({ recordId: IdParams.properties.id, changes: Fields })
 
 /**
- * The routes of approvals: changes that a second user has to approve. States: draft → submitted → approved or rejected; a draft or
- * submitted change can be cancelled.
+ * The routes of approvals. An approval is a change that a second user has to approve. States: draft → submitted → approved or rejected; a
+ * draft or submitted change can be cancelled.
  */
 export const approvalRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function approvalRoutes (app, { database }) {
   app.post('/approvals', {
@@ -43,7 +43,7 @@ export const approvalRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async fun
   }
 }
 
-/** Returns the tags of all data that an action on an approval has changed. */
+/** Returns the tags of all cached data that an action on an approval has changed. */
 function changedBy ({ id, recordId, tableId, requestedBy, status }: Approval): string[] {
   const changed = [tags.approval(id)]
   if (status === 'approved') changed.push(tags.record(recordId), tags.records(tableId))

@@ -5,13 +5,13 @@ import type { RouteOptions } from './parameters.js'
 const Health = Type.Object({
   status: Type.Unsafe<'ok' | 'degraded' | 'down'>({ type: 'string', enum: ['ok', 'degraded', 'down'] }),
   database: Type.Unsafe<'ok' | 'down'>({ type: 'string', enum: ['ok', 'down'] }),
-  /** `ok`, or the code of the cache's problem. */
+  /** `ok`, or the error code of the cache's problem. */
   cache: Type.String()
 })
 
 /**
- * The health check for a load balancer. If the cache fails the status is 200, since the server is slow but usable; if the database fails it
- * is not.
+ * The health check for a load balancer. If only the cache fails, the status is 200, since the server is slower but usable. If the database
+ * fails, the status is an error.
  */
 export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function healthRoutes (app, { database }) {
   app.get('/health', {

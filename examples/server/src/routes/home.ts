@@ -21,7 +21,7 @@ const PAGE = `<!doctype html>
 </html>
 `
 
-/** The page that a browser gets first, with links to the console of the cache and to the other pages. */
+/** The first page for a browser, with links to the console of the cache and to the other pages. */
 export const homeRoutes: FastifyPluginAsync = async function homeRoutes (app) {
   app.get('/', { schema: { hide: true } as object }, async function getHome (_request, reply) {
     return reply.type('text/html; charset=utf-8').send(PAGE)

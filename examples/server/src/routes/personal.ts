@@ -6,7 +6,7 @@ import { listNotifications, Notification } from '../models/notification.js'
 import { Account, findAccount, findProfile, Profile } from '../models/user.js'
 import type { RouteOptions } from './parameters.js'
 
-/** Paths whose responses depend on the user: they are never shared between users, and no shared cache may store them. */
+/** The paths whose responses depend on the user. Their responses are never shared between users, and no shared cache may store them. */
 export const PERSONAL_PATHS = ['/api/user', '/api/profile', '/api/notifications']
 
 /** The routes with data of the requesting user; each cache key contains the user's id. */

@@ -7,9 +7,7 @@ import { listRecords, Row } from '../models/record.js'
 import { findPublicTable, listPublicTables, summarizeTable, Table, TableSummary } from '../models/table.js'
 import { IdParams, PageQuery, type RouteOptions } from './parameters.js'
 
-/**
- * The cache policies of the public routes. A list may be stored for a minute; a summary may also be served stale while it is loaded again.
- */
+/** The cache policies of the public routes. A list may be stored for a minute; a summary may also be served stale while it is refreshed. */
 export const EDGE_RULES: NonNullable<CacheEdgeOptions['rules']> = [
   { prefix: '/api/public', maxAge: ttl.short, store: true },
   { prefix: '/api/data', maxAge: ttl.short, staleWhileRevalidate: ttl.short, staleIfError: ttl.hour, store: true }
@@ -36,8 +34,7 @@ export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async funct
     }, { ttl: ttl.hour, tags: [tags.tables, tags.records(id)] })
   })
 
-  // A count may be slightly outdated, but no request should wait for it: it is served stale while it is counted again, and if counting
-  // fails.
+  // A count may be slightly outdated, but no request should wait for it, so it is served stale while it is refreshed, or if counting fails.
   app.get('/api/data/tables/:id/summary', {
     config: { cache: { tags: (request) => [tags.records(idOf(request))] } },
     schema: { params: IdParams, response: { 200: TableSummary } }

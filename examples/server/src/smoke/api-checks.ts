@@ -4,7 +4,7 @@ import type { Client } from './client.js'
 /** Checks by their names; a check that throws has failed. */
 export type Checks = Record<string, (client: Client) => Promise<void>>
 
-/** The checks of every route of the app, in order: later checks read the data that earlier ones wrote. */
+/** The checks of every route of the app, in order: later checks read data that earlier checks wrote. */
 export const apiChecks: Checks = {
   async 'GET /health' (client) {
     assert.deepEqual(await client.get('/health'), { status: 'ok', database: 'ok', cache: 'ok' })

@@ -7,7 +7,7 @@ import { Client } from './client.js'
 import { metricsChecks } from './metrics-checks.js'
 import { formatOutcomes, runCheck, runChecks, type Outcome } from './run-checks.js'
 
-/** Returns a port that is free now: the metrics listener of the server must be given a port, so that the checks know it. */
+/** Returns a port that is free at present. The port of the server's metrics listener must be given, so that the checks know it. */
 async function freePort (): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')

@@ -1,4 +1,4 @@
-// Mixed requests to servers that run, until it is ended: node dist/soak/load.js --rate 50 http://app-1:8900 http://app-2:8900
+// Sends mixed requests to running servers until it is ended: node dist/soak/load.js --rate 50 http://app-1:8900 http://app-2:8900
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import { Traffic } from './traffic.js'

@@ -9,7 +9,7 @@ function shown ({ name, before, after, isFlat }: Growth): string {
   return `${name} ${value(before)} -> ${value(after)} ${isFlat ? 'flat' : 'GROWS'}`
 }
 
-/** Prints the report; returns whether all is as it should be. */
+/** Prints the report of a soak; returns whether it has found no problem. */
 function print ({ sent, statuses, problemCount, problems, recoveries, growth, last }: SoakReport, { minutes }: SoakOptions): boolean {
   console.log(`${sent} requests in ${minutes} minutes: ${Object.entries(statuses).map(([status, count]) => `${count} × ${status}`).join(', ')}`)
   console.log(`Redis restarted ${recoveries.length} times, in service again after ${recoveries.map((seconds) => seconds.toFixed(1)).join(', ')} s`)

@@ -6,9 +6,9 @@ export interface SoakOptions {
   minutes: number
   /** Seconds from one stop of Redis to the next. */
   restartSeconds: number
-  /** Seconds for which Redis is away. */
+  /** Seconds for which Redis is stopped. */
   downSeconds: number
-  /** Requests per second, of all clients together. */
+  /** Requests per second that all clients together send. */
   rate: number
   clients: number
 }
@@ -24,7 +24,7 @@ export const SOAK_USAGE = `Usage: npm run soak -- [options]
 Needs redis-server. Exit status: 0 if every request was answered as a working database allows, nothing stale was left, and memory and handles
 are flat; 1 if not; 2 if the soak could not be done.`
 
-/** Parses the command line. */
+/** Parses the command line of the soak. */
 export function parseSoakOptions (args: string[]): SoakOptions | 'help' {
   const string = { type: 'string' } as const
   let values

@@ -50,7 +50,7 @@ async function isListening (port: number): Promise<boolean> {
     await once(socket, 'connect')
     return true
   } catch {
-    // Nothing listens yet.
+    // The connection failed, so the server does not listen yet.
     return false
   } finally {
     socket.destroy()

@@ -17,20 +17,20 @@ export interface SoakReport {
   statuses: Record<string, number>
   problemCount: number
   problems: string[]
-  /** Seconds from each start of Redis until all servers had it in service again. */
+  /** For each start of Redis, the seconds until all servers had it in service again. */
   recoveries: number[]
-  /** Memory and handles by server; `undefined`: the run was too short to judge. */
+  /** The growth of memory and handles, by server; `undefined`: the run was too short for a verdict. */
   growth: (Growth[] | undefined)[]
-  /** The last sample of each server. */
+  /** The last sample of memory and handles of each server. */
   last: Usage[]
 }
 
 const SAMPLES = 60
 const RECOVERY_MS = 60_000
-/** Below this length a run shows how a server warms up. */
+/** The minimum minutes of a run: a shorter run only shows how the memory of a server grows at its start. */
 const MIN_MINUTES = 5
 
-/** Runs the example with two servers, one database and one Redis, which is stopped and started again, under mixed load. */
+/** Runs the example with two servers, one database and one Redis, under mixed load. Redis is stopped and started again repeatedly. */
 export async function soak (options: SoakOptions, log: (line: string) => void): Promise<SoakReport> {
   const redis = await RestartedRedis.start()
   const processes: ServerProcess[] = []
@@ -47,7 +47,7 @@ export async function soak (options: SoakOptions, log: (line: string) => void): 
       FEATURE_CACHE_REDIS: '',
       CACHE_IMPL: 'redis',
       CACHE_REDIS_URL: redis.url,
-      // The outages are on purpose, and each write meanwhile is an error in the log.
+      // Only fatal errors are logged, since each write during an intended outage of Redis would log an error.
       LOG_LEVEL: 'fatal'
     }
     const usage = fileURLToPath(new URL(`./usage${extname(import.meta.url)}`, import.meta.url))
@@ -89,7 +89,7 @@ async function run (options: SoakOptions, servers: readonly ServerProcess[], red
   }
 }
 
-/** Stops Redis and starts it again until the time is over: killed, and ended in order, by turns. */
+/** Stops Redis and starts it again until the time of the soak is over. Redis is killed and shut down in turn. */
 async function restart (
   { restartSeconds, downSeconds }: SoakOptions, ends: number, servers: readonly ServerProcess[], redis: RestartedRedis, onRecovery: (seconds: number) => void
 ): Promise<void> {
@@ -125,7 +125,7 @@ async function sample (everyMs: number, ends: number, servers: readonly ServerPr
   }
 }
 
-/** The records of which a server shows another version than the database, with no request under way. */
+/** Returns the records for which a server has another version than the database, while no request is in progress. */
 async function compare (written: ReadonlyMap<number, number>, servers: readonly ServerProcess[], address: { host: string; port: number }): Promise<string[]> {
   const database = connectDatabase(address)
   const stale: string[] = []

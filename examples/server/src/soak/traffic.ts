@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PRODUCTS } from '../database/seed.js'
 import { seededRandom } from '../replay/zipf.js'
 
-/** Mixed requests of several clients to several servers with one database, and what was wrong with the answers. */
+/** Sends mixed requests of several clients to several servers with one database, and records wrong answers. */
 export class Traffic {
   sent = 0
-  /** Responses by status; `failed`: no response. */
+  /** The number of responses by status; `failed`: requests without a response. */
   readonly statuses: Record<string, number> = {}
-  /** Answers that a server with a working database must not give: the first of them. */
+  /** Wrong answers, which a server with a working database must not give; only the first ones are stored. */
   readonly problems: string[] = []
   problemCount = 0
-  /** The version of each record that was written, as the last answered write returned it. */
+  /** The version of each record that the last successful write of the record returned. */
   readonly written = new Map<number, number>()
   readonly #urls: readonly string[]
   readonly #etags = new Map<string, string>()
@@ -20,7 +20,7 @@ export class Traffic {
     this.#urls = urls
   }
 
-  /** Sends requests until `stop`, `rate` a second in total; each client waits for an answer before its next request. */
+  /** Sends requests until `stop` is called, `rate` per second in total; each client waits for a response before its next request. */
   async run (clients: number, rate: number): Promise<void> {
     await Promise.all(Array.from({ length: clients }, async (_, client) => {
       const random = seededRandom(client + 1)
@@ -49,7 +49,7 @@ export class Traffic {
     else await this.#approve(url, Math.floor(PRODUCTS * random()))
   }
 
-  /** A conditional request, as browsers and proxies send it. */
+  /** Sends a conditional request, as browsers and proxies do. */
   async #askAgain (url: string): Promise<void> {
     const etag = this.#etags.get(url)
     const response = await this.#ask(url, etag === undefined ? {} : { headers: { 'if-none-match': etag } }, [200, 304])
@@ -57,7 +57,10 @@ export class Traffic {
     if (next !== undefined && next !== null) this.#etags.set(url, next)
   }
 
-  /** A write, and a read through the same server, which must not be older. A client writes records that no other writes. */
+  /**
+   * Sends a write, then a read through the same server, whose result must not be older than the write. Only one client writes a given
+   * record.
+   */
   async #write (url: string, id: number, stock: number): Promise<void> {
     const path = `${url}/api/records/${id}`
     const response = await this.#ask(path, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ fields: { stock } }) })
@@ -84,7 +87,7 @@ export class Traffic {
     await post(`/approvals/${id}/approve`, 2, 200)
   }
 
-  /** The response, if its status is an expected one. */
+  /** Sends a request and returns its response; a response with an unexpected status counts as a problem. */
   async #ask (url: string, init: RequestInit = {}, expected: readonly number[] = [200]): Promise<{ headers: Headers, text: string } | undefined> {
     this.sent++
     try {

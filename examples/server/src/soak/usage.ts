@@ -1,4 +1,5 @@
-// Loaded into a server in front of its own modules (--import), so that a soak can ask for its memory and handles: the server itself has no such door.
+// This module is loaded into a server before the server's own modules (`--import`), so that a soak can request memory and handles. The
+// server itself has no endpoint for them.
 
 /** The heap and the handles of a process after a full garbage collection. */
 export interface Usage {
@@ -8,7 +9,7 @@ export interface Usage {
   handles: Record<string, number>
 }
 
-/** The message that asks for the usage; the answer is `{ usage }`. */
+/** The message with which a soak requests the usage from a server; the server replies with `{ usage }`. */
 export const ASK = 'usage'
 
 process.on('message', (message) => {

@@ -1,19 +1,22 @@
 import type { Usage } from './usage.js'
 
-/** The usage of one process over the run, at equal distances. */
+/** The usage of one process during the run, sampled at equal intervals. */
 export type Samples = readonly Usage[]
 
-/** How two parts of a run compare: the second quarter, when caches and compiled code have grown, with the last. */
+/**
+ * The comparison of two parts of a run: `before` is the second quarter, when caches and compiled code have grown, and `after` is the last
+ * quarter.
+ */
 export interface Growth { name: string; before: number; after: number; isFlat: boolean }
 
-/** Below this number of samples a quarter has too few of them. */
+/** The minimum number of samples: with fewer samples a quarter of the run has too few of them. */
 const MIN_SAMPLES = 20
-/** Bytes of the heap that come and go with the moment of the sample. */
+/** The bytes by which the size of the heap varies from sample to sample without growth. */
 const HEAP_NOISE = 4 * 1024 * 1024
 const HANDLE_NOISE = 4
 const ALLOWED_GROWTH = 0.1
 
-/** Whether memory and handles of a process are flat; `undefined`: the run was too short to judge. */
+/** Returns whether memory and handles of a process have stayed the same; `undefined`: the run was too short for a verdict. */
 export function growthOf (samples: Samples): Growth[] | undefined {
   if (samples.length < MIN_SAMPLES) return undefined
   const total = ({ handles }: Usage): number => Object.values(handles).reduce((sum, count) => sum + count, 0)

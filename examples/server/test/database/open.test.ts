@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openDatabase, type Database } from '../../src/database/open.js'
 
-// Processes and databases are started for real: slow where other work takes the processors.
+// The time limit is long, since real processes and databases are started, which is slow on a busy machine.
 t.setTimeout(300_000)
 
 const checksum = async (database: Database) => {

@@ -5,7 +5,7 @@ import { connectDatabase } from '../../src/database/connect.js'
 import { serveDatabase } from '../../src/database/serve.js'
 import { openTestDatabase } from '../fixtures/app.js'
 
-// The database is started for real: slow where other work takes the processors.
+// The time limit is long, since a real database is started, which is slow on a busy machine.
 t.setTimeout(300_000)
 
 const database = await openTestDatabase()
@@ -38,7 +38,7 @@ t.test('connectDatabase: a transaction is committed as a whole, or rolled back w
     throw new Error('refused')
   }), { message: 'refused' })
   t.equal(await stockOf(8001), 2)
-  // One that cannot be committed rejects.
+  // A transaction that cannot be committed rejects.
   await t.rejects(remote.transaction(async (transaction) => {
     await transaction.query(set(4))
     await transaction.query('SELECT nothing').catch(() => {})

@@ -8,7 +8,7 @@ t.test('LruSimulation: keeps the ids that were asked for last', async (t) => {
     lru.request(id)
     return lru.hits > before
   }
-  // a b | a again makes b the oldest | c takes its place
+  // After a and b, the next a makes b the least recently used entry, and c replaces b.
   t.same(['a', 'b', 'a', 'c', 'b', 'a', 'c', 'a', 'c'].map(isHit), [false, false, true, false, false, false, false, true, true])
   t.same([lru.hits, lru.misses], [3, 6])
 })

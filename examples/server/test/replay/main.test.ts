@@ -2,7 +2,7 @@ import t from 'tap'
 import { buildTestApp, rowsAtOnce } from '../fixtures/app.js'
 import { run } from '../fixtures/run.js'
 
-// Processes and databases are started for real: slow where other work takes the processors.
+// The time limit is long, since real processes and databases are started, which is slow on a busy machine.
 t.setTimeout(300_000)
 
 const app = await buildTestApp(t, rowsAtOnce(), { CACHE_IMPL: 'null' })

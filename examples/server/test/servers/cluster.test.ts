@@ -10,14 +10,14 @@ t.setTimeout(300_000)
 
 const ENV = { CACHE_IMPL: 'null', FEATURE_CACHE: '', FEATURE_CACHE_REDIS: '', DATABASE_DIR: '', HOST: '127.0.0.1', NODE_ENV: 'development', WORKERS: '2' }
 
-/** The cluster with its port, and the ports that its workers have alone. */
+/** Starts a cluster; returns its shared port, and the worker port of each worker. */
 async function startCluster (env: Record<string, string> = {}): Promise<ServerProcess & { own: string[] }> {
   const [port, first] = [await freePort(), await freePort()]
   const cluster = await startProgram('cluster', { ...ENV, PORT: String(port), WORKER_PORT: String(first), ...env })
   return { ...cluster, own: [first, first + 1].map((each) => `http://127.0.0.1:${each}`) }
 }
 
-/** A request over a connection of its own, so that the workers get them by turns. */
+/** Sends a request over a separate connection, so that the workers receive requests in turn. */
 async function get (url: string): Promise<string> {
   const response = await fetch(url, { headers: { connection: 'close' } })
   const text = await response.text()
@@ -60,7 +60,7 @@ t.test('cluster: a worker that is killed is replaced on the same port', async (t
   const workers = stdout.trim().split('\n').map((line) => line.trim().split(/ +/)).filter(([, parent, ...command]) => parent === String(cluster.child.pid) && command.some((word) => word.endsWith('src/server.ts')))
   t.equal(workers.length, 2)
   process.kill(Number(workers[0]![0]), 'SIGKILL')
-  // The counts of the new worker begin at 0.
+  // The new worker is recognised by its counts, which begin at 0.
   await holds('a new worker listens', async () => (await Promise.all(cluster.own.map(readsOf))).includes(0), 60_000)
 })
 

@@ -25,12 +25,12 @@ interface Service {
 }
 
 const read = (...path: string[]) => readFileSync(join(...path), 'utf8')
-// The variables of the shell are not set, so that the defaults count.
+// Variables of the shell are replaced by their defaults, since no variable is set in the test.
 const text = read(COMPOSE, 'compose.yml').replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')
 const { services, volumes: named } = parse(text, { merge: true }) as { services: Record<string, Service>, volumes: Record<string, null> }
 const prometheusConfig = parse(read(COMPOSE, 'prometheus.yml')) as { rule_files: string[], scrape_configs: { metrics_path: string, static_configs: { targets: string[] }[] }[] }
 
-/** The mounts of a service: the path in the repository, by the path in the container. */
+/** Returns the mounts of a service: the path in the repository, by the path in the container. */
 function mountsOf (name: string): Map<string, string> {
   return new Map((services[name]!.volumes ?? []).map((volume) => volume.split(':')).filter(([source]) => source!.startsWith('.')).map(([source, target]) => [target!, join(COMPOSE, source!)]))
 }
@@ -71,7 +71,7 @@ t.test('compose: Prometheus loads the mounted rules, and Grafana the mounted das
   t.match(datasources, [{ type: 'prometheus', url: 'http://prometheus:9090', isDefault: true }])
 })
 
-// Continuous integration installs Prometheus; the fixture refuses to skip there.
+// In continuous integration Prometheus must be installed, so the fixture fails there if it is missing.
 const hasPrometheus = process.env.CI !== undefined || spawnSync('prometheus', ['--version']).error === undefined
 
 t.test('compose: the same processes by hand: two apps share database and Redis, and Prometheus has both with their rules', { skip: !hasPrometheus && 'prometheus is not installed' }, async (t) => {
@@ -83,9 +83,9 @@ t.test('compose: the same processes by hand: two apps share database and Redis, 
   t.same(targets, ['app-1', 'app-2'].map((name) => `${name}:${services[name]!.environment!.METRICS_PORT}`))
   t.equal(one.DATABASE_PORT, ofDatabase.DATABASE_PORT)
   const ports = [await freePort(), await freePort()]
-  // Prometheus takes five seconds until its first scrape, so it starts first.
+  // Prometheus starts first, since it needs five seconds until its first scrape.
   const prometheus = PrometheusServer.start([join(COMPOSE, 'prometheus.yml'), ...[...mountsOf('prometheus').values()].filter((file) => file.endsWith('rules.yml'))], {
-    // A scrape that takes longer than the interval fails.
+    // The interval is not below two seconds, since a scrape that takes longer than the interval fails.
     'scrape_interval: 15s': 'scrape_interval: 2s',
     'evaluation_interval: 15s': 'evaluation_interval: 2s',
     [targets[0]!]: `127.0.0.1:${ports[0]}`,
@@ -100,7 +100,7 @@ t.test('compose: the same processes by hand: two apps share database and Redis, 
   })))
   for (const server of servers) t.teardown(() => server.stop())
 
-  // As the service "load" sends them.
+  // The requests are those that the service "load" sends.
   const traffic = new Traffic(servers.map(({ url }) => url))
   const sending = traffic.run(4, 200)
   t.teardown(() => traffic.stop())

@@ -8,7 +8,7 @@ import { openTestDatabase } from '../fixtures/app.js'
 const database = await openTestDatabase()
 const PAGE = '/api/public/tables/1/records?limit=2&offset=40'
 
-/** The example server behind a proxy; a Varnish also receives its purges. */
+/** Starts the example server behind a proxy; if the proxy is Varnish, it also receives the purges. */
 async function startBehind (t: Test, kind: 'nginx' | 'varnish') {
   const port = await freePort()
   const proxy = await Proxy.start(t, kind, port)

@@ -37,20 +37,20 @@ const write = async (app: FastifyInstance, id: number, stock: number) => {
 const stockOf = async (app: FastifyInstance, id: number): Promise<number> => (await read(app, `/api/records/${id}`)).fields.stock
 const status = (app: FastifyInstance) => read(app, '/internal/cache')
 
-/** Lua: the keys that have a value: a load that is under way has a mark of 16 bytes in its place. */
+/** Lua code that returns the keys with a value. During a load a key has a mark of 16 bytes in place of a value. */
 const WITH_VALUES = `local names = {}
 for _, name in ipairs(redis.call('KEYS', ARGV[1])) do
   if redis.call('STRLEN', name) > 16 then names[#names + 1] = name end
 end
 return names`
 
-/** The entries in Redis of the newest fleet. */
+/** Returns the entries in Redis that belong to the newest fleet of apps. */
 const entries = async () => (await server.cli('EVAL', WITH_VALUES, '0', `app${prefixes}:e:*`)).split('\n').filter((key) => key !== '')
 
-/** The look-ups of a read: that of the value and, where the edge stores responses, that of the response before it. */
+/** Returns the number of look-ups for one read: one for the value and, if the edge stores responses, one for the response before it. */
 const lookups = (url: string): number => /^\/api\/(public|data)\//.test(url) ? 2 : 1
 
-/** The response to a read that misses. Unlike the response, this function waits until all is stored. */
+/** Sends a read that misses, and returns its response after the value and the response have been stored. */
 const readAndStore = async (app: FastifyInstance, url: string) => {
   const { length } = await entries()
   const answer = await read(app, url)

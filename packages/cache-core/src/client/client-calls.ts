@@ -46,13 +46,13 @@ export class ClientCalls {
     return Promise.resolve(err(error))
   }
 
-  /** Returns the result of a cache call; if it is an error, the error is counted. */
+  /** Returns the given result of a cache call; if it is an error, the error is counted. */
   failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R): R {
     if (!result.ok) this.fail(stats, operation, result.error)
     return result
   }
 
-  /** Counts an error of a cache call and emits `failed`. */
+  /** Counts an error of a cache call, and emits the event `failed`. */
   fail (stats: ImplStats, operation: string, error: CacheError): void {
     this.registry.observer.fail(stats, operation, error)
   }

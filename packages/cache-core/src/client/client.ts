@@ -44,7 +44,8 @@ export class CacheClient implements FastifyCache {
 
   /**
    * Makes a client of the cache.
-   * @param of another client of the same registry: the new client shares its counters and its `getOrSet` with it
+   * @param of another client of the cache, or `undefined`; another client of the same registry: the new client shares its counters and its
+   * `getOrSet` with it
    */
   constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', of?: CacheClient) {
     this.registry = registry
@@ -87,7 +88,7 @@ export class CacheClient implements FastifyCache {
     if (registration === undefined || registration.immediate === undefined) return this.#getChecked(registration, key)
     const { immediate, stats } = registration
     const result = readMeasured(this.registry, stats, immediate, readNow, key) as Result<T | null>
-    // The key of an entry was checked when the entry was stored, so that only a miss needs the check.
+    // The key of an entry was checked when the entry was stored, so only a miss needs the check.
     const error = isHit(result) ? undefined : checkKey(key)
     return error === undefined ? Promise.resolve(this.registry.observer.readValue(stats, key, result)) : this.#calls.refuse('get', error)
   }
@@ -105,8 +106,8 @@ export class CacheClient implements FastifyCache {
   }
 
   /**
-   * Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads this key asynchronously,
-   * so use `getEntry`.
+   * Reads an entry as `getEntry` does, but without a promise and without a copy; `undefined`: the implementation reads this key
+   * asynchronously, so call `getEntry`.
    */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
@@ -122,8 +123,8 @@ export class CacheClient implements FastifyCache {
   }
 
   /**
-   * Gives `user` the entry of `getEntry`, read without a promise and without a copy. The read is counted if the entry is used; otherwise
-   * nothing is counted, so that the caller can read again by `getEntry`.
+   * Reads an entry as `getEntry` does, but without a promise and without a copy, and passes it to `user`. The read is counted only if
+   * `user` uses the entry; otherwise the caller can read again by `getEntry`.
    * @returns whether the entry was used; `false` also if there is no such entry in this process
    */
   [useNow] (key: string, user: EntryUser): boolean {
@@ -218,7 +219,7 @@ export class CacheClient implements FastifyCache {
     return this.#getOrSet.run(registration, key, loader, options, this.#caller, batch)
   }
 
-  /** Reads a value of an implementation that has it outside of this process; `undefined`: the key is outside of the rollout. */
+  /** Reads a value from an implementation whose store is outside of this process; `undefined`: the key is outside of the rollout. */
   #getChecked<T> (registration: Registration | undefined, key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return this.#calls.refuse('get', error)
@@ -240,7 +241,7 @@ export class CacheClient implements FastifyCache {
   }
 }
 
-/** Returns the options of a load; a number is its ttl in seconds. */
+/** Returns the options of a call of `getOrSet` as an object; a number is the ttl in seconds. */
 function toOptions<T> (options: number | GetOrSetOptions<T> | undefined): GetOrSetOptions<T> {
   return typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
 }

@@ -14,13 +14,16 @@ export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: G
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
 /**
- * The defaults of a namespace. `ttl`, the stale windows and the tags apply to `set` and `setMany`, too, and a `ttl` that is a number to
- * `touch`. Tags are added to those of a call; all other options of a call replace the default. A namespace within this one has the same
- * defaults, without the functions and `coveringTags`.
+ * The defaults of a namespace for its calls of `getOrSet`. `ttl`, the stale windows and the tags also apply to `set` and `setMany`; a `ttl`
+ * that is a number also applies to `touch`. Tags are added to those of a call; any other option of a call replaces the default. A namespace
+ * within this one inherits the defaults, except functions and `coveringTags`.
  */
 export type NamespaceOptions<V = any> = GetOrSetOptions<V>
 
-/** The type of `fastify.cache` and `request.cache`: it has every member of the contract, even if the implementation lacks the member. */
+/**
+ * The type of `fastify.cache` and `request.cache`: it has every member of the contract `Cache`, even if the implementation in service lacks
+ * the member.
+ */
 export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'isLocal' | 'lock' | 'status' | 'close' | 'set' | 'touch' | 'leases'>> {
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
   /**
@@ -36,8 +39,8 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
   /**
-   * `getOrSet` for several keys, with one load for all keys that need one. Returns the values in the order of the keys; `undefined` for a key
-   * that the loader returned no value for, which is not stored. Rejects as `getOrSet` does, with the error of the first key that failed,
+   * `getOrSet` for several keys, with one load for all keys that need one. Returns the values in the order of the keys; A key for which the
+   * loader returned no value has `undefined`, which is not stored. Rejects as `getOrSet` does, with the error of the first key that failed,
    * with `CACHE_ERR_LOADED_MANY`, and with `CACHE_ERR_KEY_INVALID` if `keys` is no array.
    */
   getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]>
@@ -48,15 +51,15 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
   wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<ArgumentsOf<A>, T>): Wrapped<A, T>
   /**
    * Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone.
-   * @param defaults options for the calls of the namespace, where they name none of their own
+   * @param defaults options for the calls of the namespace, where a call does not give the option itself
    * @throws `CACHE_ERR_OPTION_INVALID`
    */
   namespace (name: string, defaults?: NamespaceOptions): FastifyCache
   /** Returns a namespace whose values have one type: `namespace<User>('user', { ttl: 60 })`. */
   namespace<V> (name: string, defaults?: NamespaceOptions<V>): CacheNamespace<V>
-  /** Loads the items of the list that have no entry, `concurrency` at a time. Never rejects: failures are counted and logged. */
+  /** Loads the items whose keys have no entry, `concurrency` at a time. Never rejects: failures are counted and logged. */
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport>
-  /** The registry with the registered implementation; its `register` replaces the implementation. */
+  /** The registry that holds the implementation in service; `register` of the registry replaces the implementation. */
   readonly registry: CacheRegistry
 }
 

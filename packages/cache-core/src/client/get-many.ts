@@ -7,7 +7,7 @@ import type { ClientCalls } from './client-calls.js'
 export async function getMany<T> (calls: ClientCalls, { arm, bucket }: ArmOfCall, wanted: string[]): Promise<Result<(T | null)[]>> {
   const error = checkKeys(wanted)
   if (error !== undefined) return calls.refuse('getMany', error)
-  // A copy, since the app may change its array before the read ends.
+  // The app may change its array of keys before the read ends, so the array is copied.
   const keys = [...wanted]
   const { registry } = calls
   const { active, controlStats } = registry

@@ -3,17 +3,17 @@ import type { Loader, ManyLoader } from '../contract/loader.js'
 import { LoadBatch } from '../loading/load-batch.js'
 import type { ClientCalls } from './client-calls.js'
 
-/** The client's part of a call of `getOrSetMany`. */
+/** The functions of a cache client that one call of `getOrSetMany` uses. */
 export interface ManyCall<T> {
-  /** Whether the load of a key may be joined by other calls, and its value is stored. */
+  /** Whether a key is cached by the rollout, so that its value is stored and other calls may join its load. */
   readonly isServed: (key: string) => boolean
   /** Calls `getOrSet` for one of the keys. */
   readonly load: (key: string, loader: Loader<T>, batch?: LoadBatch<T>) => Promise<T>
 }
 
 /**
- * Carries out `getOrSetMany`: one call of `getOrSet` for each different key, whose loads are one batch. The loads outside of the rollout are
- * a batch of their own, which begins at once: it must not wait for the cache.
+ * Carries out `getOrSetMany`: one call of `getOrSet` for each different key, whose loads are one batch. Keys outside of the rollout are a
+ * second batch, which begins at once, since it must not wait for the cache.
  */
 export async function loadMany<T> (
   calls: ClientCalls, keys: readonly string[], load: ManyLoader<T>, call: ManyCall<T>
@@ -24,7 +24,7 @@ export async function loadMany<T> (
     calls.fail(active.stats, 'getOrSetMany', error)
     throw error
   }
-  // A copy, since the app may change its array before the loads end.
+  // The app may change its array of keys before the loads end, so the array is copied.
   const wanted = [...keys as readonly string[]]
   const different = [...new Set(wanted)]
   const served = new Set(different.filter(call.isServed))

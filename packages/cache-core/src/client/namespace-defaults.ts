@@ -10,7 +10,7 @@ import type { NamespaceOptions } from './fastify-cache.js'
 const NUMBERS = ['jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'timeoutMs', 'earlyRefresh'] as const
 
 /**
- * Checks the defaults of a namespace.
+ * Checks the defaults that the app gives for a namespace.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function checkDefaults (defaults: NamespaceOptions): void {
@@ -25,14 +25,17 @@ export function checkDefaults (defaults: NamespaceOptions): void {
   if (coveringTags !== undefined && checkTags(coveringTags) !== undefined) refuse('coveringTags', coveringTags, ofTags)
 }
 
-/** Returns the defaults that hold within a further namespace, too: numbers and switches. A function is made for the values of one namespace. */
+/**
+ * Returns the defaults of a namespace that a namespace within it inherits: numbers and switches. Functions are not inherited, since they
+ * expect the values of the outer namespace alone.
+ */
 export function inheritedDefaults ({ ttl, tags: _tags, coveringTags: _coveringTags, ...rest }: NamespaceOptions): NamespaceOptions {
   return typeof ttl === 'number' ? { ...rest, ttl } : rest
 }
 
 /**
- * Returns the options of a load: those of the call, and the defaults where the call names none. Tags are added to one another; a list of
- * tags among the defaults is not considered here, since each entry of the namespace has these tags.
+ * Returns the options of a `getOrSet`: those of the call, and the namespace's defaults for options that the call does not give. Tags of
+ * both are joined. A default that is a list of tags is left out here, since the namespace adds these tags to each entry itself.
  */
 export function withDefaults<T> (defaults: NamespaceOptions, options: GetOrSetOptions<T>): GetOrSetOptions<T> {
   const merged = overlay(defaults, options)
@@ -45,16 +48,19 @@ export function withDefaults<T> (defaults: NamespaceOptions, options: GetOrSetOp
   if (tags === undefined) return { ...merged, tags: late, coveringTags }
   if (typeof tags === 'function') return { ...merged, tags: (value) => joined(late(value), tags(value)), coveringTags }
   if (!Array.isArray(tags)) return { ...merged, coveringTags }
-  // Without covering tags, the tags of the function are not stored, so that the listed tags must not count as covering ones.
+  // Without covering tags, the tags of the function are not stored. The listed tags of the call must then not count as covering tags.
   const isCovered = coveringTags !== undefined && coveringTags.length > 0
   return { ...merged, tags: late, coveringTags: isCovered ? [...coveringTags, ...tags] : coveringTags }
 }
 
-/** Returns the options of a store with the defaults, whose functions are called with the value; an error if such a function throws. */
+/**
+ * Returns the options of a `set` with the defaults of the namespace. Functions among the defaults are called with the value; if one throws,
+ * an error is returned.
+ */
 export function withSetDefaults (defaults: NamespaceOptions, value: unknown, options: SetOptions): SetOptions | CacheError {
   const { ttl, staleWhileRevalidate, staleIfError, tags, coveringTags } = defaults
   const merged: SetOptions = overlay({ staleWhileRevalidate, staleIfError }, options)
-  // The cache refuses `undefined`, which the functions are not made for.
+  // The cache refuses the value `undefined`, so the functions among the defaults are not called with it.
   if (value === undefined) return merged
   try {
     if (merged.ttl === undefined && ttl !== undefined) merged.ttl = typeof ttl === 'function' ? ttl(value) : ttl
@@ -62,7 +68,7 @@ export function withSetDefaults (defaults: NamespaceOptions, value: unknown, opt
     return ttlInvalid('ttl', 'a function that threw', { cause })
   }
   if (isPromise(merged.ttl)) return ttlInvalid('ttl', 'a promise')
-  // Without `tags` the entry has the tags of the snapshot.
+  // The entry of a `set` with a snapshot and without `tags` has the tags of the snapshot.
   if (options.snapshot !== undefined && options.tags === undefined) return merged
   if (options.tags !== undefined && !Array.isArray(options.tags)) return merged
   try {
@@ -75,12 +81,15 @@ export function withSetDefaults (defaults: NamespaceOptions, value: unknown, opt
   return merged
 }
 
-/** Returns an object with the members of `over` that are not `undefined`, and else those of `under`. */
+/** Returns an object with the members of `over`, and those of `under` where a member of `over` is missing or `undefined`. */
 export function overlay<O extends object> (under: Partial<O>, over: O): O {
   return { ...under, ...Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined)) } as O
 }
 
-/** Joins two lists of tags. If a function of the app gave no list, its answer is returned, which the cache refuses; a rejection is handled. */
+/**
+ * Joins two lists of tags. If a function of the app returned something else in place of a list, that value is returned, and the cache
+ * refuses it. If it is a promise, its rejection is handled.
+ */
 function joined (some: string[], more: string[]): string[] {
   const wrong = [some, more].filter((list) => !Array.isArray(list))
   for (const each of wrong) isPromise(each)

@@ -20,7 +20,7 @@ export class NamespacedCache implements FastifyCache {
   readonly #name: string
   /** The tags of this namespace, and of the namespaces around it. */
   readonly #own: readonly string[]
-  /** The tags that each entry has by the defaults of this namespace, and of the namespaces around it; with their prefixes. */
+  /** The tags, with their prefixes, that the defaults of this namespace and of the namespaces around it add to each entry. */
   readonly #tags: readonly string[]
   readonly #defaults: NamespaceOptions | undefined
 
@@ -89,7 +89,7 @@ export class NamespacedCache implements FastifyCache {
   }
 
   getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]> {
-    // The loader gets and returns keys without the prefix, as the app named them.
+    // The app's loader receives and returns keys without the prefix of the namespace, as the app named them.
     const load: ManyLoader<T> = async (prefixed, context) => {
       const own = prefixed.map((key) => this.#unprefixed(key))
       const loaded: LoadedMany<T> = await loadMany([...own], {
@@ -156,7 +156,7 @@ export class NamespacedCache implements FastifyCache {
     const options = typeof given === 'object' ? given : given === undefined ? {} : { ttl: given }
     const merged = this.#defaults === undefined ? options : withSetDefaults(this.#defaults, value, options)
     if (merged instanceof Error) return merged
-    // Without `tags` the entry has the tags of the snapshot, which contain the tag of the namespace.
+    // The entry of a `set` with a snapshot and without `tags` has the tags of the snapshot, which include the tag of the namespace.
     if (merged.tags === undefined && merged.snapshot !== undefined) return merged
     const tags = this.#withOwn(merged.tags)
     return merged.tags === undefined && tags.length === 0 ? merged : { ...merged, tags }

@@ -5,7 +5,7 @@ import { checkReserved } from '../contract/reserved-tags.js'
 import type { Result } from '../contract/result.js'
 import { hasTakenEffect, type ClientCalls } from './client-calls.js'
 
-/** Makes the object `fastify.cache.tags`. */
+/** Makes the object `fastify.cache.tags`, whose calls also supersede loads and are counted. */
 export function tagCalls (calls: ClientCalls): Required<Tags> {
   const capture = async (tags: string[]): Promise<Result<TagSnapshot>> => {
     const error = checkTags(tags) ?? checkReserved(tags)

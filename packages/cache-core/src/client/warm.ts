@@ -5,7 +5,7 @@ import { limitOf, LOAD_LIMIT_MS } from '../loading/load.js'
 import { WARM_DEFAULTS } from './warm-options.js'
 import { checkNames } from '../contract/option-names.js'
 
-/** The part of a logger that warming needs. */
+/** The methods of a logger that the call `warm` uses. */
 export interface WarmLog {
   info (details: object, message: string): void
   warn (details: object, message: string): void
@@ -23,7 +23,7 @@ export async function warm (
   const stored = items.filter((item) => isStored(item?.key))
   const total = stored.length
   const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
-  // A warm item's load that hangs does not keep the process of a closing app running.
+  // A load of a warm item that hangs does not keep the process of a closing app running.
   const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
   let quarter = 1
   const queue = stored.values()

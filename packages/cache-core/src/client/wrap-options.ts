@@ -1,6 +1,6 @@
 import type { GetOrSetOptions } from '../contract/loader.js'
 
-/** Options of `wrap`: those of `getOrSet`, where functions also get the arguments of the call, and two of its own. */
+/** Options of `wrap`: those of `getOrSet`, whose functions also receive the arguments of the call, and the options `name` and `key`. */
 export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<GetOrSetOptions<T>, 'tags' | 'coveringTags'> {
   /**
    * The name of the function in its keys, which are `name:` with the text of the arguments; also the key pattern. 1 to 64 of
@@ -8,8 +8,8 @@ export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<
    */
   name: string
   /**
-   * Returns the part of the key after `name:`, as a string. Needed where an argument is no plain value, or does not matter for the result.
-   * The function then gets the caller's own objects: do not change them before the result is there.
+   * Returns the part of the key after `name:`, as a string. Needed if an argument is not a plain value, or does not affect the result. The
+   * wrapped function then receives the caller's own objects, which must not be changed before its promise settles.
    * @default the text of the arguments
    */
   key?: ((...args: A) => string) | undefined
@@ -27,20 +27,21 @@ export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<
 }
 
 /**
- * The arguments of a wrapped function as its options see them. Nothing is inferred from it: an option that takes fewer arguments than the
- * function must not make the others unusable (`NoInfer` of a rest parameter refuses such an option).
+ * The arguments of a wrapped function as its options see them. TypeScript does not infer `A` from the options: an option function with
+ * fewer parameters than the wrapped function must not remove the other parameters. `NoInfer` of a rest parameter would refuse such an
+ * option function.
  */
 export type ArgumentsOf<A extends unknown[]> = A extends infer Given extends unknown[] ? Given : never
 
-/** A function whose results are cached by its arguments. */
+/** The cached form of a function: its results are cached by its arguments. */
 export interface Wrapped<A extends unknown[], T> {
   /**
-   * Returns the cached result for these arguments, or that of the function. Rejects as `getOrSet` does, and with `CACHE_ERR_KEY_NOT_DERIVED`
-   * if the arguments have no key.
+   * Returns the cached result for these arguments, or the result of one run of the function. Rejects as `getOrSet` does, and with
+   * `CACHE_ERR_KEY_NOT_DERIVED` if the arguments have no key.
    */
   (...args: A): Promise<T>
   /**
-   * Returns the key for these arguments, for `del` and other calls of the cache that wrapped the function.
+   * Returns the key for these arguments, for `del` and other calls of the cache whose `wrap` made the function.
    * @throws `CACHE_ERR_KEY_NOT_DERIVED`
    */
   readonly keyOf: (...args: A) => string

@@ -10,7 +10,7 @@ import type { WrapOptions, Wrapped } from './wrap-options.js'
 const NAME = /^[\w.-]{1,64}$/
 
 /**
- * Makes the cached form of a function.
+ * Makes the cached form of a function, whose results are cached by its arguments.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function wrap<A extends unknown[], T> (
@@ -30,7 +30,8 @@ export function wrap<A extends unknown[], T> (
     const derived = keyOf(...args)
     const copy = key === undefined ? copyOfArguments(args) : args
     const result = cache.getOrSet<T>(derived, () => fn(...own), given)
-    // A load that begins later gets a copy: its arguments must be those of the key, even if the caller changes its objects meanwhile.
+    // A load that begins later gets a copy of the arguments: they must be those of the key, even if the caller changes its objects
+    // meanwhile.
     own = copy
     return result
   }
@@ -55,11 +56,14 @@ function ownKey<A extends unknown[]> (key: (...args: A) => string, args: A): str
   return own
 }
 
-/** Returns the tags of a function of the arguments. A function that throws gives no list, so that the result is not stored, and returned. */
+/**
+ * Returns the tags that a function of the arguments returns. If the function throws, an object that is no list is returned: `getOrSet` then
+ * gives the result to the caller without storing it.
+ */
 function tagsOf<A extends unknown[]> (tags: (...args: A) => string[], args: A): string[] {
   try {
     const list = tags(...args)
-    // The promise of an asynchronous function is no list either, and may reject.
+    // An asynchronous `tags` function returns a promise, which is no list of tags; its rejection must be handled.
     isPromise(list)
     return list
   } catch {

@@ -17,7 +17,7 @@ const NOT_TOUCHED = Object.freeze(ok(false))
 /** An entry to store, with the checked options of its call. */
 type Item = Required<SetItem>
 
-/** The calls of `fastify.cache` that store and remove. Each one, but for `touch`, supersedes the pending loads of its keys. */
+/** The calls of `fastify.cache` that store and remove. Each of them, except `touch`, supersedes the pending loads of its keys. */
 export class Writes {
   readonly #calls: ClientCalls
 
@@ -63,7 +63,8 @@ export class Writes {
     const { flights, patterns } = this.#calls.registry
     const { ttl: lifetime } = patterns.forSet(key, { ttl })
     const touch = (): Promise<Result<boolean>> => this.#calls.timed(registration, 'touch', registration.touch(key, this.#calls.ttl(lifetime)), key)
-    // Pending loads of the key go on: the value is the same, and a value that is loaded meanwhile has a lifetime of its own.
+    // A `touch` does not supersede the pending load of its key: the value is unchanged, and the loaded value will have a lifetime of its
+    // own.
     const isQueued = registration.immediate === undefined || flights.storing([key]) !== undefined
     return this.#calls.failed(registration.stats, 'touch', await (isQueued ? flights.store([key], touch) : touch()))
   }
@@ -76,7 +77,7 @@ export class Writes {
   delMany (keys: string[]): Promise<Result<void>> {
     const error = checkKeys(keys)
     if (error !== undefined) return this.#calls.refuse('delMany', error)
-    // A copy, since the app may change its array before the removal ends.
+    // The app may change its array of keys before the removal ends, so the array is copied.
     const own = [...keys]
     return own.length === 0 ? done : this.#del('delMany', own, (registration) => registration.delMany(own))
   }
@@ -107,7 +108,7 @@ export class Writes {
     return result
   }
 
-  /** Makes the item to store. A write that waits for an earlier write stores a copy of the value as it is now. */
+  /** Makes the item to store. If the write must wait for an earlier write, the item holds a copy of the value as it is now. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
     const own = isQueued ? copyOf(value, this.#calls.registry.serializer) : value
     return { key, value: own, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
@@ -121,7 +122,7 @@ export class Writes {
   #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
     const { active, flights } = this.#calls.registry
     flights.supersede(keys)
-    // An implementation in the memory of this process has carried out the write when the call returns, so no queue of writes is needed.
+    // An implementation in the memory of this process has carried out a write when the call returns, so its writes need no queue.
     return active.immediate !== undefined && flights.storing(keys) === undefined ? write() : flights.store(keys, write)
   }
 
@@ -163,7 +164,7 @@ export class Writes {
     return result
   }
 
-  /** Counts a write of the control arm, which stores nothing. */
+  /** Counts a write of the control arm, which is not stored. */
   #noteObserved (item: Item): void {
     this.#calls.registry.controlStats.of(item.key).sets++
     this.#removeShadow(item.key)
@@ -178,9 +179,9 @@ export class Writes {
   }
 
   /**
-   * Removes the entry of a key that shadow reads compare. Called for a write of the control arm, whose value is not stored: a shadow read
-   * would count the old entry as stale, though in the cached arm the write would have replaced it. The new value is not stored, since it
-   * could arrive after a newer one; a late removal does no harm.
+   * Removes the entry that shadow reads compare with the key's loaded values; called for a write of the control arm. The written value is
+   * not stored in the control arm, so the old entry would count as stale, although the cached arm would have replaced it. Storing the value
+   * instead could overwrite a newer one; removing the entry too late does no harm.
    */
   #removeShadow (key: string): void {
     const { active, flights, shadow } = this.#calls.registry

@@ -6,14 +6,17 @@ import type { Result } from '../contract/result.js'
 /** Optional members of the contract `Cache`, which an implementation may lack. */
 export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'touch' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
 
-/** A cache that has all optional members, of which a claim uses those that it needs. */
+/** A cache with all optional members of the contract; a claim uses only those that it lists in `needs`. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
 
 /** The source of time for the cache that the claims test: a fake clock, or real time. */
 export interface Time {
-  /** Seconds of one unit of time. Lifetimes in the claims are multiples of the unit, so that a slow store can be given longer ones. */
+  /**
+   * Seconds of one unit of time. Lifetimes in the claims are multiples of the unit, so that a slow store can be tested with longer
+   * lifetimes.
+   */
   readonly unit: number
-  /** Waits, or advances the fake clock, by a number of units. */
+  /** Waits, or advances the fake clock, by a number of units (see `unit`). */
   pass (units: number): Promise<void>
 }
 
@@ -23,7 +26,7 @@ export interface Time {
  */
 export interface Claim {
   readonly name: string
-  /** The members without which the claim does not apply. */
+  /** The optional members of the contract that a cache must have for the claim to apply. */
   readonly needs?: readonly OptionalMember[]
   check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
@@ -58,7 +61,7 @@ export function assertResult (result: unknown): void {
   assert.match(String(code), /^CACHE_ERR_[A-Z_]+$/, 'its error has a code')
 }
 
-/** Returns the fresh value of a key; `get` must succeed. */
+/** Returns the fresh value of a key; the claim fails if `get` fails. */
 export async function read (cache: Cache, key: string): Promise<unknown> {
   return valueOf(await cache.get(key))
 }
@@ -70,7 +73,7 @@ export async function readAll (cache: Cache, ...keys: string[]): Promise<unknown
   return values
 }
 
-/** Stores a value; `set` must succeed. */
+/** Stores a value; the claim fails if `set` fails. */
 export async function write (cache: Cache, key: string, value: unknown, ttl?: number | SetOptions): Promise<void> {
   valueOf(await cache.set(key, value, ttl))
 }

@@ -1,13 +1,13 @@
 import { MAX_KEY_LENGTH, MAX_TAG_LENGTH, MAX_TAGS } from '../contract/arguments.js'
 
-/** Keys that every cache accepts. */
+/** Examples of keys that every cache must accept. */
 export const GOOD_KEYS: readonly string[] = [
   'a', 'A', ' a', 'a ', 'a b', 'a:b', 'a:b:', ':a', '::', 'a\nb', 'a\r\nb', '\t', '\u0000', 'a\u0000', '__proto__', 'constructor',
   'hasOwnProperty', 'null', '0', '-1', '*', 'a*', '{a}b', '[a]', '%61', '../a', '/', '\\', '.', '"', "'", '😀', 'ä', 'a\u0308',
   '\ufeff', '\ufffd', 'user:1'.repeat(100), 'k'.repeat(MAX_KEY_LENGTH), '€'.repeat(MAX_KEY_LENGTH)
 ]
 
-/** Keys that no cache accepts. */
+/** Examples of invalid keys, which no cache accepts. */
 export const BAD_KEYS: readonly unknown[] = [
   '', 'k'.repeat(MAX_KEY_LENGTH + 1), 'k'.repeat(10_240), '\ud800', 'a\udc00b', '\udc00\ud800',
   undefined, null, 0, 1, NaN, true, 1n, Symbol('key'), {}, [], ['a'], () => 'a', new Date(0), Object.create(null)
@@ -18,7 +18,7 @@ function circular (): object {
   return Object.assign(value, { self: value })
 }
 
-/** Values that no cache stores. */
+/** Examples of invalid values, which no cache stores. */
 export const BAD_VALUES: readonly unknown[] = [
   undefined, () => {}, Symbol('value'), 1n, NaN, Infinity, -Infinity, circular(), [circular()], { amount: 1n },
   { toJSON () { throw new Error('broken toJSON') } }, { get broken () { throw new Error('broken getter') } }
@@ -27,11 +27,11 @@ export const BAD_VALUES: readonly unknown[] = [
 /** Numbers of seconds that no cache accepts as a lifetime. */
 export const BAD_SECONDS: readonly unknown[] = [-1, -0.001, -Infinity, NaN, '60', '', true, 1n, Symbol('ttl'), () => 60]
 
-/** Lists of tags that no cache accepts. */
+/** Examples of invalid lists of tags, which no cache accepts. */
 export const BAD_TAGS: readonly unknown[] = [
   [''], ['a', ''], ['t'.repeat(MAX_TAG_LENGTH + 1)], ['\ud800'], [1], [null], [undefined], [['a']], {}, 1,
   Array.from({ length: MAX_TAGS + 1 }, (_, at) => `tag ${at}`)
 ]
 
-/** Values that every cache stores. */
+/** Examples of values that every cache must store. */
 export const GOOD_VALUES: readonly unknown[] = [null, 0, '', false, 'text', 1.5, [], {}, { a: [{ b: null }] }, Buffer.from([0, 255])]

@@ -85,7 +85,7 @@ export const lifetimeClaims: Claim[] = [{
     await pass(1)
     const { value, fresh, age, ttlLeft, staleLeft, tags } = await entryOf(cache, 'key')
     assert.deepEqual([value, fresh, tags], ['value', true, []])
-    // A store may not record the time of storing; `age` is then `NaN`.
+    // An implementation that does not record the time of storing returns `NaN` as `age`.
     if (!Number.isNaN(age)) isNear(age, unit, unit)
     isNear(ttlLeft, 3 * unit, unit)
     assert.equal(staleLeft, ttlLeft)

@@ -97,7 +97,7 @@ export const touchClaims: Claim[] = about('touch', [{
     await pass(1)
     const entry = valueOf(await cache.getEntry('key'))
     assert.ok(entry !== null)
-    // A store may not record the time of storing; `age` is then `NaN`.
+    // An implementation that does not record the time of storing returns `NaN` as `age`.
     if (!Number.isNaN(entry.age)) isNear(entry.age, 4 * unit, unit)
     isNear(entry.ttlLeft, 59 * unit, unit)
   }

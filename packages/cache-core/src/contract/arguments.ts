@@ -27,7 +27,7 @@ export function checkKey (key: unknown): CacheError | undefined {
   return keyInvalid(describe(key, MAX_KEY_LENGTH))
 }
 
-/** The first error in a list of keys, if any. */
+/** Returns the first error in a list of keys, if any. */
 export function checkKeys (keys: unknown): CacheError | undefined {
   if (!Array.isArray(keys)) return keyInvalid(`${typeof keys} instead of an array`)
   for (const key of keys) {
@@ -37,7 +37,7 @@ export function checkKeys (keys: unknown): CacheError | undefined {
   return undefined
 }
 
-/** The first error in a list of tags, if any. */
+/** Returns the first error in a list of tags, if any. */
 export function checkTags (tags: unknown): CacheError | undefined {
   if (!Array.isArray(tags)) return tagInvalid(`${typeof tags} instead of an array`)
   if (tags.length > MAX_TAGS) return tagInvalid(`${tags.length} tags`)
@@ -72,7 +72,7 @@ export function checkTime (name: string, time: unknown): CacheError | undefined 
   return ttlInvalid(name, kindOf(time))
 }
 
-/** The first error in the options of a `set`, if any. */
+/** Returns the first error in the options of a `set`, if any. */
 export function checkSetOptions (options: SetOptions): CacheError | undefined {
   if (typeof options !== 'object' || options === null) return ttlInvalid('ttl', kindOf(options))
   return checkTime('ttl', options.ttl) ??
@@ -87,17 +87,20 @@ export function checkTtl (ttl: unknown): CacheError | undefined {
   return ttl === undefined ? ttlInvalid('ttl', 'undefined') : checkTime('ttl', ttl)
 }
 
-/** The error in the ttl of a lock, if any. */
+/** Returns the error in the ttl of a lock, if any. */
 export function checkLockTtl (ttl: unknown): CacheError | undefined {
   return typeof ttl === 'number' && ttl > 0 ? undefined : ttlInvalid('ttl', `${kindOf(ttl)} for a lock`)
 }
 
-/** The first error in the options of a `lock`, if any. */
+/** Returns the first error in the options of a `lock`, if any. */
 export function checkLockOptions (options: LockOptions | undefined): CacheError | undefined {
   return checkLockTtl(options?.ttl) ?? checkTime('waitMs', options?.waitMs) ?? checkNames('lock', options)
 }
 
-/** Whether these options have no more than a ttl, which a cache of three methods takes as a number. */
+/**
+ * Whether the options of a `set` contain only a ttl. The ttl is then passed on as a number, which a cache with no more than `get`, `set`
+ * and `del` also accepts.
+ */
 export function hasOnlyTtl (options: SetOptions): boolean {
   return options.tags === undefined && options.snapshot === undefined &&
     options.staleWhileRevalidate === undefined && options.staleIfError === undefined

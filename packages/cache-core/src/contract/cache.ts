@@ -17,9 +17,9 @@ export interface SetOptions {
   /** Tags of the entry, at most 64. An invalidation of any of them removes the entry. */
   tags?: string[] | undefined
   /**
-   * The snapshot of the tags before the load. Tags that are not in the snapshot are captured when the value is stored. Without `tags` the
-   * entry has the tags of the snapshot. Nothing is stored with an outdated snapshot, a snapshot of another cache, or a lease that has
-   * ended.
+   * The snapshot of the tags before the load. Tags of option `tags` that are not in the snapshot are captured when the value is stored.
+   * Without option `tags` the entry has the tags of the snapshot. Nothing is stored with an outdated snapshot, a snapshot of another cache,
+   * or a lease that has ended.
    */
   snapshot?: TagSnapshot | undefined
 }
@@ -48,9 +48,9 @@ export interface ReadHint {
 
 /** Options of a lock around the load of a key. */
 export interface LockOptions {
-  /** Seconds after which the lock ends if its holder died. */
+  /** Seconds after which the lock ends if its holder has not released it, for example because its process died. */
   ttl: number
-  /** Milliseconds to wait for the lock; `0`: the call does not wait. */
+  /** Milliseconds for which the call waits for a lock that another caller holds; `0`: it does not wait. */
   waitMs?: number
 }
 
@@ -94,13 +94,13 @@ export interface CacheLeases {
    * since the lease was taken. `false` also if the implementation does not know.
    */
   isCurrent (lease: Lease): Promise<Result<boolean>>
-  /** Ends a lease whose load stores nothing. */
+  /** Ends a lease whose loaded value is not stored. */
   release (lease: Lease): Promise<Result<void>>
 }
 
 /** Groups of entries that are invalidated together. */
 export interface Tags {
-  /** Captures the state of tags; called before a load begins. */
+  /** Captures the state of tags; call it before a load begins. */
   capture (tags: string[]): Promise<Result<TagSnapshot>>
   /**
    * Whether none of the captured tags was invalidated since the capture, softly or not, by any process. Only implementations whose store
@@ -121,7 +121,7 @@ export interface Tags {
 export interface ImplementationStatus {
   /** Whether the implementation is out of service: every read is a miss, and invalidations are queued. */
   degraded?: boolean
-  /** The result of the last health check. */
+  /** The result of the last check whether the implementation's store can be reached; its form depends on the implementation. */
   health?: unknown
   /** The entries of an implementation in the memory of this process, and its bounds; absent elsewhere. */
   memory?: { entries: number; bytes: number; maxEntries: number; maxBytes: number }
@@ -145,14 +145,15 @@ export interface Cache {
   /**
    * Sets the ttl of a stored entry, counted from now; its value, its tags and the length of its stale window stay. `false`, and nothing is
    * changed, if there is no entry, or if it was invalidated, softly or not. An entry that is stale by its time becomes fresh. A `ttl` of 0
-   * makes the entry stale, or removes it if it has no stale window. The load of a lease that was taken before is stored all the same.
+   * makes the entry stale, or removes it if it has no stale window. A lease that was taken earlier remains valid, so the value of its load
+   * is still stored.
    */
   touch? (key: string, ttl: number): Promise<Result<boolean>>
   /** Removes the value of a key; the result is `ok` even if the key had no value. */
   del (key: string): Promise<Result<void>>
   /** Reads an entry, fresh or stale. A stored `null` is an entry; a miss is `null`. */
   getEntry?<T = unknown> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>>
-  /** Reads fresh values, in the order of the keys. */
+  /** Reads the fresh values of several keys, in the order of the keys. */
   getMany?<T = unknown> (keys: string[]): Promise<Result<(T | null)[]>>
   /** Stores all items, or returns the first error after each item was tried; `fastify.cache` stores none if one item is invalid. */
   setMany? (items: SetItem[]): Promise<Result<void>>
@@ -162,7 +163,7 @@ export interface Cache {
   readonly leases?: CacheLeases
   /** Acquires a lock; `null`: the lock was not acquired within `waitMs`, or its holder released it with an outcome. */
   lock? (key: string, options: LockOptions): Promise<Result<Lock | null>>
-  /** Removes all entries: after the result `ok` no earlier value is served. */
+  /** Removes all entries: once the result is `ok`, no earlier value is served. */
   clear? (): Promise<Result<void>>
   health? (): Promise<Result<void>>
   status? (): ImplementationStatus

@@ -11,7 +11,7 @@ export function causeOf (error: unknown): unknown {
   return typeof error === 'object' && error !== null ? causes.get(error) : undefined
 }
 
-/** Sets the cause that `causeOf` returns; returns the error. */
+/** Sets the cause of an error that `causeOf` returns; returns the error. */
 export function withCause<E extends Error> (error: E, cause: unknown): E {
   causes.set(error, cause)
   return error
@@ -29,7 +29,7 @@ export const createError = ((...kind: Parameters<typeof createFastifyError>) => 
     const why = args.at(-1) as Why | undefined
     const hasCause = typeof why === 'object' && why !== null && 'cause' in why
     const error = new Coded(...(hasCause ? args.slice(0, -1) : args) as [])
-    // The stack trace begins at the caller of this function, which made the error.
+    // The stack trace begins at the caller of this function, since the caller is the code that made the error.
     if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, caller)
     return hasCause ? withCause(error, why.cause) : error
   }

@@ -22,7 +22,7 @@ const CODES = [
 /** The codes of errors in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
 export type CacheErrorCode = typeof CODES[number]
 
-/** All values of the label `error_type`. */
+/** All values of the metric label `error_type`. */
 export const ERROR_TYPES: readonly string[] = CODES.map(typeOf)
 
 /** The error inside a failed `Result`. Neither its code nor its message contains a key or a value; `causeOf` returns its cause. */
@@ -34,25 +34,25 @@ export interface CacheError extends Error {
 
 type Fault<A extends unknown[]> = (...args: A) => CacheError
 
-// These errors have no stack trace: it would show the lines of this package, never the cause of the failure, and cost microseconds per call
-// in an outage.
+// Errors inside a `Result` have no stack trace. The trace would show the lines of this package, never the cause of the failure, and would
+// cost microseconds per call in an outage.
 function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fault<A> {
   return createError(code, sentence, 500, Error, false) as unknown as Fault<A>
 }
 
-/** The operation cannot reach the store. */
+/** The cache call failed because the implementation cannot reach its store. */
 export const unavailable = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
   'The cache could not carry out "%s": its store cannot be reached')
-/** The store answers that it cannot carry out the operation now, or at all. */
+/** The store replies that it cannot carry out the operation now, or that it never can. */
 export const failedReply = fault<[operation: string, reply: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
   'The cache could not carry out "%s": its store answers "%s"')
-/** The operation did not end in time; it may still take effect. */
+/** The cache call did not end in time; it may still take effect. */
 export const timeout = fault<[operation: string, ms: number, why?: { cause: unknown }]>('CACHE_ERR_TIMEOUT',
   'The cache did not carry out "%s" within %d ms')
-/** The server refuses writes: it is a replica, or it cannot persist. */
+/** The server of the cache's store refuses writes, because it is a replica or cannot persist them. */
 export const readonly = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_READONLY',
   'The cache could not carry out "%s": its store takes no writes')
-/** The store is full and evicts nothing. */
+/** The store is full, and its policy evicts no entry. */
 export const outOfMemory = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_OUT_OF_MEMORY',
   'The cache could not carry out "%s": its store is out of memory')
 /** The store refuses the user, or refuses the command for this user. */
@@ -64,7 +64,7 @@ export const refused = fault<[operation: string, what: string, why?: { cause: un
 /** The store answers, but lacks a feature that the operation needs. */
 export const unserviceable = fault<[operation: string, why: string]>('CACHE_ERR_UNSUPPORTED',
   'The cache could not carry out "%s": %s')
-/** The stored value cannot be read. */
+/** The stored value of a key cannot be decoded. */
 export const corrupt = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_CORRUPT',
   'The cache could not carry out "%s": the store holds %s')
 /** The implementation lacks the optional member that the operation needs. */
@@ -82,13 +82,13 @@ export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('
 /** A length of time is not a number of at least 0. */
 export const ttlInvalid = fault<[name: string, why: string, because?: { cause: unknown }]>('CACHE_ERR_TTL_INVALID',
   '%s must be a number, 0 or more: got %s')
-/** An option of a call is unknown, or the options are no object. */
+/** An option of a cache call has an unknown name, or the options are no object. */
 export const optionUnknown = fault<[allowed: string, got: string]>('CACHE_ERR_OPTION_UNKNOWN',
   'The options of a cache call must be an object with no other members than %s: got %s')
-/** The value is larger than the cache's limit. */
+/** The value is larger than the size limit of the cache. */
 export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LARGE',
   'The value takes %d bytes: the limit is %d')
-/** The implementation threw, rejected, or returned a value that is no `Result`. */
+/** A method of the implementation threw, rejected, or returned a value that is no `Result`. */
 export const implementationFailed = fault<[operation: string, how: string, why?: { cause: unknown }]>('CACHE_ERR_IMPLEMENTATION',
   'The cache implementation failed in "%s": it %s')
 /** A load without `timeoutMs` exceeded the limit of 30 s; counted once, not returned to its callers. */
@@ -125,16 +125,19 @@ export const SiblingContexts = createError<[name: string]>('CACHE_ERR_SIBLING_CO
 /** Two explicit registrations of the core are in one app. */
 export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
   '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')
-/** The option `expose` opens the status route in an environment such as production, but no `guard` hook refuses strangers there. */
+/** The option `expose` opens the status route in an environment such as production, but no `guard` hook refuses unknown clients there. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
   'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
-/** An implementation without `clear` cannot be put back into service: it may hold entries that were invalidated in the meantime. */
+/**
+ * An implementation without `clear` cannot be put back into service: it may hold entries that were invalidated while another implementation
+ * was in service.
+ */
 export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
   'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')
 /** The object given to the registry is not a cache. */
 export const NotACache = createError('CACHE_ERR_NOT_A_CACHE',
   'A cache needs the methods get, set and del: %s lacks %s')
-/** An operator's action on the rollout is invalid. */
+/** An operator's action on the rollout has an invalid form. */
 export const RolloutActionInvalid = createError<[got: string, allowed: string]>('CACHE_ERR_ROLLOUT_ACTION',
   'The rollout cannot do that: got %s, allowed is %s', 400)
 /** An operator's action came from a page of another origin. */
@@ -146,10 +149,10 @@ export const RolloutConflict = createError<[why: string, instead: string]>('CACH
 /** The state of the rollout cannot be read or written. */
 export const RolloutUnavailable = createError<[why?: { cause: unknown }]>('CACHE_ERR_ROLLOUT_UNAVAILABLE',
   'The state of the rollout cannot be reached; each process caches nothing from five seconds after its last read on. Send the action again once the store is back', 503)
-/** A load did not end in time. */
+/** A load has exceeded its time limit (option `timeoutMs`). */
 export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
   'The loader did not answer within %d ms', 504)
-/** A loader answered `unchanged()` without a stored value. */
+/** A loader called `unchanged()` although it got no stored value. */
 export const NothingStale = createError('CACHE_ERR_NOTHING_STALE',
   'A loader called unchanged(), and there is no stored value: check "stale" first, which is undefined then')
 /** The loader of several keys returned neither a Map nor a list with one value for each key. */

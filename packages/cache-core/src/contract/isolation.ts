@@ -43,7 +43,7 @@ export function read (isolated: Isolated): unknown {
   }
 }
 
-/** Returns a copy of a value that no other caller refers to; the value itself if no cache can store it. */
+/** Returns a copy of a value that shares no object with it; the value itself if no cache can store it. */
 export function copyOf (value: unknown, serializer: SerializerName = 'json'): unknown {
   const isolated = isolate(value, serializer)
   return 'error' in isolated ? value : read(isolated)

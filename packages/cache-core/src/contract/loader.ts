@@ -1,6 +1,6 @@
-/** The stored value that a load is to replace. */
+/** The stored value that a load will replace. */
 export interface StaleValue<T = any> {
-  /** A copy of its own for the loader. */
+  /** The stored value, as a copy that no other code refers to. */
   readonly value: T
   /** Seconds since the value was stored; `NaN` if the implementation does not record the time. */
   readonly age: number
@@ -14,8 +14,8 @@ export interface LoadContext<T = any> {
   /** Marks the value that the loader returns as not to be stored. */
   readonly skip: () => void
   /**
-   * The stored value, stale or about to be, of a call with a stale window or `earlyRefresh`; `undefined`: there is none. The loader may ask
-   * its source whether the value is still the current one.
+   * The stored value, which is stale or expires soon; `undefined`: there is none. It is only given to a load with a stale window or
+   * `earlyRefresh`. The loader may ask its source whether the value is still current.
    */
   readonly stale: StaleValue<T> | undefined
   /**
@@ -35,7 +35,7 @@ export type Loader<T> = (context: LoadContext) => T | Promise<T>
 /** The values of one load for several keys: by key, or one for each key in the order of the keys. A key without a value is not stored. */
 export type LoadedMany<T> = ReadonlyMap<string, T> | readonly (T | undefined)[]
 
-/** The second argument of a loader of several keys. */
+/** The second argument of the loader that `getOrSetMany` calls. */
 export interface LoadManyContext {
   /** The abort signal of the load, aborted when `timeoutMs` has passed. */
   readonly signal: AbortSignal
@@ -52,8 +52,10 @@ export type ManyLoader<T> = (keys: string[], context: LoadManyContext) => Loaded
 /** Options of `getOrSet`, for the load and for the store of its value. */
 export interface GetOrSetOptions<T = unknown> {
   /**
-   * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: `(user) => user === null ? 5 : 300`
-   * stores a `null` for a shorter time. It is not called for `undefined`, which is never stored.
+   * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: user === null ? 5: 300` stores a
+   * `null` for a shorter time. It is not called for `undefined`, which is never stored.=>`(user) => user === null ? 5: 300` stores a `null`
+   * for a shorter time. The function is not called for `undefined`, which is never stored. => user === null ? 5: 300` stores a `null` for a
+   * shorter time. It is not called for `undefined`, which is never stored.
    * @default `defaultTtl`
    */
   ttl?: number | ((value: Exclude<T, undefined>) => number) | undefined
@@ -101,7 +103,7 @@ export interface GetOrSetOptions<T = unknown> {
    */
   timeoutMs?: number | undefined
   /**
-   * Runs one load per key across all processes, by the lock of the implementation.
+   * Whether only one process at a time loads the key, by the lock of the implementation.
    * @default `false`
    */
   lock?: boolean | undefined

@@ -44,7 +44,7 @@ function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined 
   for (const name in options) {
     // A library may have added the name to `Object.prototype`; such a name is no option that the caller gave.
     if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
-    // A long name may be data, which an error must not show.
+    // A long name is not shown, since it may be data, which an error must not contain.
     return /^\w{1,32}$/.test(name) ? `"${name}"` : 'another member'
   }
   return undefined

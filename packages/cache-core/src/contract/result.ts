@@ -1,6 +1,6 @@
 import type { CacheError } from './errors.js'
 
-/** The result of a call that the cache carried out. */
+/** The result of a successful cache call, with its value. */
 export interface Ok<T> { readonly ok: true; readonly value: T }
 
 /** The result of a call that the cache could not carry out, with the error. */
@@ -24,7 +24,7 @@ export function err (error: CacheError): Err {
 /** The result of every successful write: one object, to save an allocation per call. */
 export const DONE: Ok<void> = Object.freeze({ ok: true, value: undefined })
 
-/** The result of a read that found nothing. */
+/** The result of a read that found no entry. */
 export const MISS: Ok<null> = Object.freeze({ ok: true, value: null })
 
 const storedNull = Symbol.for('@x/cache-core.storedNull')

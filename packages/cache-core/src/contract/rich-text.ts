@@ -9,7 +9,7 @@ export interface RichText { readonly text: string; readonly isRich: boolean }
 
 const MARK = '~'
 const MARK_CODE = MARK.charCodeAt(0)
-/** The maximum depth of a value: encoding and decoding are recursive, and a circle is deeper than any limit. */
+/** The maximum depth of a value: encoding and decoding are recursive, and the depth of a circular value has no end. */
 const MAX_DEPTH = 500
 const IS_BIG_ENDIAN = endianness() === 'BE'
 /** The typed arrays by name. A name that this version of Node.js lacks cannot be read. */
@@ -70,7 +70,7 @@ class Encoder {
     return { [MARK]: data === undefined ? [type] : [type, data] }
   }
 
-  /** Encodes an object that is neither plain nor an array; returns the object itself if JSON decides about it. */
+  /** Encodes an object that is neither plain nor an array. Returns the object itself if it is encoded as by `JSON.stringify`. */
   #special (value: object, depth: number): unknown {
     if (types.isDate(value)) {
       const time = value.getTime()
@@ -109,7 +109,7 @@ class Encoder {
       const part = value[name]
       const encoded = this.encode(name, part, depth + 1)
       const isMarked = name.charCodeAt(0) === MARK_CODE
-      // A copy is made at the first part that differs, so that a value of plain JSON is not copied.
+      // A copy is made only at the first part that differs from its encoded form, so that a value of plain JSON is not copied.
       if (entries === undefined && (isMarked || encoded !== part)) entries = names.slice(0, at).map((each) => [each, value[each]])
       entries?.push([isMarked ? MARK + name : name, encoded])
     }
@@ -117,7 +117,7 @@ class Encoder {
   }
 }
 
-/** Makes the value with rich parts from the value of JSON, in place. */
+/** Replaces the objects that stand for rich parts, in a value parsed from JSON, by those parts; changes the value in place. */
 function decode (value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (depth > 2 * MAX_DEPTH) throw new RangeError('the value is too deep')
@@ -171,7 +171,7 @@ function numberOf (data: unknown): number {
   throw new TypeError('a rich number that is none')
 }
 
-/** The text is hexadecimal, since the time for a decimal text grows faster than its length. */
+/** The text of a BigInt is hexadecimal, since the time to parse a decimal text grows faster than its length. */
 function bigIntOf (data: unknown): bigint {
   const found = typeof data === 'string' ? /^(-?)([0-9a-f]+)$/.exec(data) : null
   if (found === null) throw new TypeError('a BigInt that is none')

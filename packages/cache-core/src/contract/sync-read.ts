@@ -22,19 +22,19 @@ export interface EntryUser {
 export interface SharedEntry {
   readonly value: unknown
   readonly fresh: boolean
-  /** Seconds since the entry was stored. */
+  /** Seconds since the entry was stored; `NaN` if they are not known. */
   readonly age: number
 }
 
 /**
- * The name of the method that reads a value without a promise, in an implementation that holds copies of some entries in this process;
- * `undefined`: it holds no copy that may be served, so read asynchronously.
+ * The name of the method that reads a value without a promise, in an implementation that holds copies of some entries in this process. The
+ * method returns `undefined` if it has no copy to serve: read asynchronously then.
  */
 export const readNear = Symbol.for('@x/cache-core.readNear')
 
 /**
- * The name of the method that reads an entry, fresh or stale, from the near cache without copying its bytes; `undefined`: there is no copy
- * to serve.
+ * The name of the method that reads an entry, fresh or stale, from the near cache, without a promise and without copying its bytes. The
+ * method returns `undefined` if there is no copy to serve.
  */
 export const shareNear = Symbol.for('@x/cache-core.shareNear')
 

@@ -13,10 +13,10 @@ import type { RequestCaches } from './request-cache.js'
 import { addRolloutRoutes, ROLLOUT_PATH } from './rollout-routes.js'
 import type { InternalAccess } from './status-route.js'
 
-/** The members of option `rollout` that a canary decides on for all apps of its registry. */
+/** The members of option `rollout` that a canary controls for all apps of its registry. */
 const CANARY_DECIDES = ['percent', 'allow', 'salt', 'holdOut', 'canary'] as const
 
-/** The functions and objects of a core that its rollout uses. */
+/** The functions and objects of the core that the rollout of an app uses. */
 export interface RolloutParts {
   readonly fastify: FastifyInstance
   readonly client: CacheClient
@@ -39,8 +39,8 @@ export class CoreRollout {
   }
 
   /**
-   * Refuses rollout options for a registry with the canary of another app. They would change the percent and the subjects that this canary
-   * compares.
+   * Refuses rollout options of an app whose registry has the canary of another app: they would change the percent and the subjects that
+   * this canary compares.
    * @throws `CACHE_ERR_OPTION_INVALID`
    */
   refuseBesideOther (rollout: RolloutWithCanary = {}): void {
@@ -50,7 +50,7 @@ export class CoreRollout {
   }
 
   /**
-   * Applies option `rollout`, which the core and a sibling package may give one after the other, and the app to its registry.
+   * Applies option `rollout` to the registry. The core and a sibling package may each give it once, one after the other.
    * @throws `CACHE_ERR_OPTION_INVALID` for stages and criteria that contradict one another
    */
   configure (rollout: RolloutWithCanary): void {
@@ -84,7 +84,7 @@ export class CoreRollout {
 
   /**
    * The cache client that loads the warm items. With a canary and a percent above 0 every item is stored, whatever the bucket of its key
-   * is: some request of the cached arm reads it.
+   * is, since requests of the cached arm read all keys.
    */
   get warmingClient (): CacheClient {
     const { client } = this.#parts
@@ -114,7 +114,7 @@ export class CoreRollout {
     addRolloutRoutes(fastify, () => this.#canary!, access, (pattern) => client.registry.stats.patterns.has(pattern))
   }
 
-  /** Counts a request that used `request.cache`: the same requests use it in both arms, so that the arms are comparable. */
+  /** Counts a request that used `request.cache`: both arms are counted by this rule, so that they are comparable. */
   #count ({ request }: FastifyReply, milliseconds: number | undefined, hasFailed: boolean): void {
     const bucket = this.#parts.requests.bucketOf(request)
     if (bucket !== undefined && milliseconds !== undefined) this.#canary!.recorder.addRequest(bucket, milliseconds, hasFailed)

@@ -20,7 +20,7 @@ import { warmAtStart } from './warm-at-start.js'
 import { CoreRollout } from './core-rollout.js'
 import type { RolloutStore } from '../rollout/rollout-store.js'
 
-/** Milliseconds that the close of an implementation may last. */
+/** The time limit, in milliseconds, for closing an implementation. */
 const CLOSE_LIMIT_MS = 10_000
 
 /** The core of one Fastify instance: applies the options to the registry, and makes the clients of app and requests. */
@@ -28,7 +28,7 @@ export class Core {
   readonly registry: CacheRegistry
   readonly client: CacheClient
   readonly requests: RequestCaches
-  /** The store of the advisors' states, if the implementation has one. */
+  /** The advice store of the implementation, if it has one; the advisors of the app's processes store their states in it. */
   readonly advice = new SharedAdvice()
   readonly measurements = new RequestMeasurements(() => this.registry.clock)
   /** The page of the console, to which sibling packages add their sections. */
@@ -38,7 +38,7 @@ export class Core {
   readonly #failures: FailureLog
   readonly #stopListening: () => void
   readonly #rollout: CoreRollout
-  /** The implementation that this Fastify instance made, and that it closes when it closes itself. */
+  /** The implementation that this Fastify instance made, and that is closed with the instance. */
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
   /** Options of the core that were given in the registration of a sibling package, such as `@x/cache-redis`. */
@@ -99,7 +99,7 @@ export class Core {
     await this.#putIntoService(options)
   }
 
-  /** Whether option `enabled` lets an implementation into service. */
+  /** Whether option `enabled` allows an implementation to be put into service. */
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
   /**
@@ -117,7 +117,7 @@ export class Core {
     this.#rollout.configure({ ...given.rollout, ...this.#options.rollout })
   }
 
-  /** Gives the canary the rollout store that the processes of the app share; without one its state is that of this process alone. */
+  /** Gives the canary the rollout store that the app's processes share; without one its state is that of this process alone. */
   shareRollout (store: RolloutStore): void {
     this.#rollout.share(store)
   }
@@ -146,8 +146,8 @@ export class Core {
   }
 
   /**
-   * Returns the object that identifies a request's route. One object per route is cheaper than `request.routeOptions`, which Fastify makes
-   * anew for each read. `undefined` before the handler, and on routes that were declared before this plugin.
+   * Returns the object that identifies a request's route: cheaper than `request.routeOptions`, which Fastify makes anew for each read.
+   * `undefined` before the handler, and on routes that were declared before this plugin.
    */
   routeOf (request: FastifyRequest): RouteMark | undefined {
     return this.requests.routeOf(request)
@@ -177,7 +177,7 @@ export class Core {
     await warmAtStart(this.#rollout.warmingClient.warm(warm.items, { concurrency: warm.concurrency }), pluginTimeout, this.#log)
   }
 
-  /** Throws `CACHE_ERR_IMPLEMENTATION_MISSING` if `implementation` is `'redis'` and neither Redis nor another implementation is registered. */
+  /** Throws `CACHE_ERR_IMPLEMENTATION_MISSING` if `implementation` is `'redis'` and no plugin has registered an implementation. */
   #refuseMissing (): void {
     if (this.#options.implementation !== 'redis' || !this.isEnabled || !this.registry.active.passThrough) return
     if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
@@ -212,10 +212,7 @@ export class Core {
     if (own !== undefined) await this.#closeOwn(own)
   }
 
-  /**
-   * Closes the implementation. An implementation that hangs must not keep the app from closing; if closing fails, the close of the app
-   * fails, too.
-   */
+  /** Closes the implementation within a time limit. If closing it fails, the close of the app fails, too. */
   async #closeOwn (own: Cache): Promise<void> {
     const closing = (async () => { await own?.close?.() })()
     await new Deadlines(CLOSE_LIMIT_MS).bound<void, void | Promise<void>>(closing, () => closing, (ms) => {

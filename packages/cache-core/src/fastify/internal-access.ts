@@ -3,7 +3,7 @@ import { STATUS_PATH, type InternalAccess } from './status-route.js'
 
 /**
  * Whether the internal endpoints may be open without option `expose` and its guard: in development, test and staging. Any other value of
- * `NODE_ENV`, such as `prod`, `Production` or an empty one, may be that of a public server.
+ * `NODE_ENV`, such as `prod`, `Production` or an empty one, may belong to a public server.
  */
 export function needsNoGuard (): boolean {
   const { NODE_ENV } = process.env
@@ -11,8 +11,8 @@ export function needsNoGuard (): boolean {
 }
 
 /**
- * Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise; `also`: paths of
- * further endpoints.
+ * Logs which clients may read the internal endpoints, so that an operator knows of an open or closed endpoint. `also`: paths of further
+ * endpoints.
  */
 export function announceAccess (log: Log, { isOpen, guard }: InternalAccess, also: string): void {
   const { NODE_ENV } = process.env

@@ -2,32 +2,32 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { readStopwatch, type Clock } from '../lib/clock.js'
 import { isGone } from './client-gone.js'
 
-/** Milliseconds between two checks of the connections of requests that have no response yet. */
+/** Milliseconds between two checks whether the clients of unanswered requests are still connected. */
 const LOOK_EVERY_MS = 1000
 /**
- * Milliseconds of waiting without a response after which a request has failed, as the 504 of a proxy would say. A client that leaves sooner
- * is none of the app's failures.
+ * Milliseconds without a response after which a request counts as failed, as if a proxy had sent 504. If the client disconnects sooner, the
+ * request is not counted as a failure of the app.
  */
 const FAILED_AFTER_MS = 5000
 
-/** Receives the end of each request of a Fastify instance once. Its functions must not throw. */
+/** Receives the end of each request of a Fastify instance, once. The functions of the listener must not throw. */
 export interface RequestListener {
   /**
-   * Called when the response is ready: all hooks before have seen it, and its payload is what this instance's `onSend` hooks receive.
+   * Called when the response is ready: all earlier hooks have run, and `payload` is the one that this instance's `onSend` hooks receive.
    * @param milliseconds since the first hook; `undefined`: a hook before the measurement answered the request, so its begin is not known
-   * @param endedAt the time of the response, in milliseconds of `readStopwatch`: listeners need no reading of their own
+   * @param endedAt the time of the response, in milliseconds of `readStopwatch`, so that listeners need not read the clock
    */
   answered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void
   /**
-   * Called when the connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has
-   * failed.
+   * Called when the client disconnected without a response after `milliseconds` of waiting; `hasFailed`: the wait was so long that it
+   * counts as a failure of the app.
    */
   unanswered (reply: FastifyReply, milliseconds: number, hasFailed: boolean): void
 }
 
 /**
- * A place in the list of requests that have no response yet. Places are used again: a `Set` of the replies would have a table that outlives
- * them, and the garbage collector would copy a third of all requests to the old space.
+ * A place in the list of requests that have no response yet. Places are reused. A `Set` of replies has a hash table that outlives the
+ * replies, so that the garbage collector would copy a third of all requests to the old space.
  */
 interface Place { reply: FastifyReply | undefined; began: number }
 
@@ -35,8 +35,8 @@ const kPlace = Symbol('@x/cache-core.place')
 const ENDED: Place = Object.freeze({ reply: undefined, began: NaN })
 
 /**
- * A request with its place in the list of pending requests, or `ENDED`. The place is no decorator, since Fastify would set a decorator on
- * every request.
+ * A request with its place in the list of pending requests, or `ENDED`. The place is a property and no decorator, since Fastify would set a
+ * decorator on every request.
  */
 interface Placed { [kPlace]?: Place }
 
@@ -47,7 +47,7 @@ interface Placed { [kPlace]?: Place }
 export class MeasuredRequests {
   readonly #clock: () => Clock
   #listeners: readonly RequestListener[] = []
-  /** The places of requests that have no response yet, and free places. */
+  /** The places of requests that have no response yet, and the places that are free for reuse. */
   readonly #places: Place[] = []
   readonly #free: Place[] = []
   #lookedAt = -Infinity
@@ -55,8 +55,8 @@ export class MeasuredRequests {
   constructor (fastify: FastifyInstance, clock: () => Clock) {
     this.#clock = clock
     const measured = this
-    // The connections are looked at once per second, since a listener for the end of each connection would cost every request more. A
-    // client that leaves within the second is therefore not noticed.
+    // The connections are checked once per second, since a listener for the end of each connection would cost every request more. A client
+    // that disconnects within the second is therefore not noticed.
     const timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
     timer.unref()
     fastify.addHook('onClose', async function endMeasurement () {
@@ -65,7 +65,7 @@ export class MeasuredRequests {
     })
     // The hooks belong to the instance, not to each route. Hooks of the instance also run for unmatched requests, and for routes that were
     // declared before. `onResponse` is not used: for this hook Fastify adds two listeners to every response, which costs more than the
-    // other hooks.
+    // hooks that are used here.
     fastify.addHook('onRequest', function noteBegin (request, reply, done) {
       measured.#begin(request, reply)
       done()
@@ -100,7 +100,7 @@ export class MeasuredRequests {
     let milliseconds: number | undefined
     if (place !== undefined) {
       milliseconds = endedAt - place.began
-      // A request whose connection is no longer watched (`#forget`) owns its place.
+      // A request whose connection is not watched any more (`#forget`) has no place in the list.
       if (place.reply !== undefined) this.#release(place)
     }
     for (const listener of this.#listeners) listener.answered(reply, milliseconds, payload, endedAt)
@@ -111,14 +111,16 @@ export class MeasuredRequests {
     this.#free.push(place)
   }
 
-  /** Ends the requests whose connection has ended since the last check, with the time at which it was last seen open. */
+  /**
+   * Ends the requests whose client has disconnected since the last check; as the end counts the last check that found the connection open.
+   */
   #look (): void {
     const now = readStopwatch(this.#clock())
     for (let at = this.#places.length - 1; at >= 0; at--) {
       const place = this.#places[at]!
       const { reply } = place
       if (reply === undefined) continue
-      // A response that was sent past Fastify is the app's own: its begin and status are not known.
+      // A response that the app sent past Fastify, by `reply.raw`, is not measured: its begin and status are not known.
       if (reply.sent) this.#forget(place, at)
       else if (isGone(reply)) this.#leave(place, at, reply)
     }
@@ -134,8 +136,8 @@ export class MeasuredRequests {
   }
 
   /**
-   * Stops watching the connection of a request. The request keeps its place in the list, so that a response that still comes is measured
-   * as any other.
+   * Stops watching the connection of a request. The request keeps its `Place` object, although the object is removed from the list, so that
+   * a response that is still sent is measured.
    */
   #forget (place: Place, at: number): void {
     place.reply = undefined
@@ -144,7 +146,7 @@ export class MeasuredRequests {
   }
 }
 
-/** The measurements of requests for one core: one object per Fastify instance that has a listener. */
+/** The measurements of requests that one core has made: one object per Fastify instance with a listener. */
 export class RequestMeasurements {
   readonly #clock: () => Clock
   readonly #measured = new Map<FastifyInstance, MeasuredRequests>()

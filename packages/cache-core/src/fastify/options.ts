@@ -14,7 +14,7 @@ import type { CacheRegistry } from '../service/registry.js'
 import { refuseNames } from '../contract/option-names.js'
 import { checked, copyBy } from '../contract/option-schema.js'
 
-/** A function that makes the implementation for a Fastify instance, which closes the implementation when it closes itself. */
+/** A function that makes the implementation for a Fastify instance; the implementation is closed with the instance. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
 
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
@@ -22,35 +22,37 @@ const live = <T>(method: string, allowed: string) => Type.Unsafe<T>(Type.Refine(
   (value) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function', () => allowed))
 /** The options of `register(cacheCore, …)`. */
 export const coreSchema = Type.Object({
-  /** `false`: `NullCache` is registered, whatever the other options are. */
+  /** Whether the cache may store values. With `false`, `NullCache` is registered, whatever the other options are. */
   enabled: Type.Optional(Type.Boolean({ default: true })),
   /**
-   * The cache: `'null'` (observe), `'memory'`, an instance (its maker closes it), or a function `(fastify) => cache`, also with a promise.
-   * `'redis'`: that of `register(cacheRedis, …)`, without which the start fails with `CACHE_ERR_IMPLEMENTATION_MISSING`.
+   * The cache: `'null'` (observe), `'memory'`, cache`, also with a promise. `'redis'`: that of `register(cacheRedis, …)`, without which=>an
+   * instance, which the app itself must close, or a function `(fastify) => cache`, which may return a promise. `'redis'`: the
+   * implementation of `register(cacheRedis, …)`, without which => cache`, also with a promise. `'redis'`: that of `register(cacheRedis,
+   * …)`, without which the start fails with `CACHE_ERR_IMPLEMENTATION_MISSING`.
    * @default `'null'`
    */
-  // The option is no union of schemas: filling in defaults clones the value of a union, and a cache must remain the same object. The schema
-  // has no default, since another registration may choose the implementation if this option is left out.
+  // The option is no union of schemas: to fill in defaults, TypeBox clones the value of a union, and a cache must remain the same object.
+  // The schema has no default, since another registration may choose the implementation if this option is left out.
   implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | 'redis' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
     (value) => value === 'null' || value === 'memory' || value === 'redis' || typeof value === 'function' || (typeof value === 'object' && value !== null),
     () => '"null", "memory", "redis", a cache or a function that makes one'))),
-  /** Bounds of the built-in MemoryCache; see Memory and time. */
+  /** Bounds of the built-in MemoryCache; see the section Memory and time of the README. */
   memory: Type.Optional(memorySchema),
-  /** Seconds that an entry is fresh if the call names no ttl. */
+  /** Seconds for which an entry is fresh if the call gives no ttl. */
   defaultTtl: Type.Optional(defaultTtlSchema()),
   ...registryProperties,
-  /** Which keys, and which share of the subjects, are cached; see Rollout. */
+  /** Which keys, and which share of the subjects, are cached; see the section Rollout of the README. */
   rollout: Type.Optional(Type.Object({
     ...rolloutOptionProperties,
     /**
-     * The subject of a request.
+     * Returns the subject of a request, by which the rollout assigns the arm.
      * @default `request.user.id`, else the client's address
      */
     key: Type.Optional(call<(request: FastifyRequest) => string>('a function of the request'))
   }, { additionalProperties: false })),
   /**
-   * Critical keys, loaded before the app is ready. An item fails after its `timeoutMs`, else 30 s. What is left after 80 % of Fastify's
-   * `pluginTimeout` is loaded in the background.
+   * Critical keys, loaded before the app is ready. An item fails after its `timeoutMs`, else 30 s. Items that are not loaded after 80 % of
+   * Fastify's `pluginTimeout` are loaded in the background.
    */
   warm: Type.Optional(Type.Object({
     /** The keys, each as `{ key, loader, options }`; `options` are those of `getOrSet`. */
@@ -62,19 +64,19 @@ export const coreSchema = Type.Object({
     ...warmProperties
   }, { additionalProperties: false })),
   /**
-   * Path prefixes of personal routes, which are never candidates and never shared.
+   * Prefixes of the paths of personal routes. The advisor proposes no cache for such routes, and their responses are never shared.
    * @default none
    */
   personal: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
-  /** Opens `GET /internal/cache` for every value of `NODE_ENV`; only together with `guard`. */
+  /** Opens `GET /internal/cache` for every value of `NODE_ENV`; requires `guard`. */
   expose: Type.Optional(Type.Boolean({ default: false })),
   /**
-   * An onRequest hook in front of `GET /internal/cache` that refuses strangers.
+   * An `onRequest` hook in front of `GET /internal/cache` that refuses clients which may not read it.
    * @default none
    */
   guard: Type.Optional(call<onRequestHookHandler>('an onRequest hook')),
   /**
-   * The registry of implementation, counters and events. `CacheRegistry.getInstance()` is shared by the process.
+   * The registry of implementation, counters and events. All apps of a process can share `CacheRegistry.getInstance()`.
    * @default a registry of the app's own
    */
   registry: Type.Optional(live<CacheRegistry>('register', 'a CacheRegistry'))
@@ -108,7 +110,8 @@ function ownOf (raw: object): object {
 
 /**
  * Checks the options of the core and returns them without defaults; throws `CACHE_ERR_OPTION_INVALID`. An option that is left out does not
- * change the setting of a shared registry, or of a sibling package. `CORE_DEFAULTS` and the schemas of the parts have the defaults.
+ * change the setting of a shared registry, or of a sibling package. The defaults are in `CORE_DEFAULTS` and in the schemas of the nested
+ * options.
  */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {
   const options = checkOptions(coreSchema, raw)
@@ -119,5 +122,5 @@ export function resolveCoreOptions (raw: object): CacheCoreOptions {
   return options
 }
 
-/** The defaults of the options that the core itself reads. */
+/** The defaults of the options `enabled` and `expose`, which the core itself reads. */
 export const CORE_DEFAULTS = defaultsOf(coreSchema, 'enabled', 'expose')

@@ -65,8 +65,8 @@ async function install (fastify: FastifyInstance, raw: object, isExplicit: boole
 }
 
 /**
- * Refuses a second core in an app, unless both are explicit and their contexts have different prefixes: a core that a sibling package
- * registers would be an unintended second cache.
+ * Refuses a second core in an app, unless both registrations are explicit and in contexts with different prefixes. A second core that a
+ * sibling package registers by itself would be an unintended second cache.
  */
 function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void {
   const packages = packagesOf(fastify)

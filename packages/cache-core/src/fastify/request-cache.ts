@@ -4,11 +4,11 @@ import { implementationFailed } from '../contract/errors.js'
 import type { FastifyCache } from '../client/fastify-cache.js'
 import { isPromise } from '../lib/harmless.js'
 
-/** The arm of a request; `control` also in front of a pass-through implementation; `none`: the request used no cache. */
+/** The arm of a request. `control`: also if the implementation in service is a pass-through. `none`: the request used no cache. */
 export type RequestArm = 'cached' | 'control' | 'none'
 
-// The symbols are in the global symbol registry (`Symbol.for`), since `@x/cache-metrics` or `@x/cache-edge` may load their own copy of this
-// module.
+// Symbols of this file are in the global symbol registry (`Symbol.for`), since `@x/cache-metrics` or `@x/cache-edge` may load their own
+// copy of this module.
 const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
 const kBucket = Symbol.for('@x/cache-core.bucket')
@@ -23,10 +23,10 @@ interface Armed {
   [kBucket]?: number | undefined
 }
 
-// The route object of all requests whose route has no object of its own.
+// The route object of all requests whose route has no route object of its own.
 const UNMARKED: RouteMark = Object.freeze({})
 
-/** Returns the subject of a request, which decides on its arm. */
+/** A function that returns the subject of a request, by which the rollout assigns the arm. */
 export type Subject = (request: FastifyRequest) => string
 
 /** Returns the user's id from `request.user`, which authentication plugins set, else the client's address. */
@@ -36,15 +36,15 @@ export function defaultSubject (request: FastifyRequest): string {
 }
 
 /**
- * Whether `request.user` is set, as authentication plugins do. `undefined`, `null`, `false` and `''` are values of a decoration before the
- * authentication; a `user` that cannot be read counts as set.
+ * Whether `request.user` is set, as authentication plugins do. `undefined`, `null`, `false` and `''` count as not set, since apps decorate
+ * requests with them before authentication. A `user` whose getter throws counts as set.
  */
 export function hasUser (request: FastifyRequest): boolean {
   try {
     const { user } = request as { user?: unknown }
     return user !== undefined && user !== null && user !== false && user !== ''
   } catch {
-    // A getter of the app threw: a user that cannot be read counts as set.
+    // A getter of the app threw, so the request may have a user; a `user` that cannot be read counts as set.
     return true
   }
 }
@@ -55,7 +55,7 @@ export class RequestCaches {
   readonly #control: CacheClient
   subject: Subject = defaultSubject
   /**
-   * Whether loads of a request are emitted as `loadedFor`. This is a callback and no event listener, since its result decides which client
+   * Whether loads of a request are emitted as `loadedFor`. The callback cannot be an event listener, since its result decides which client
    * the request gets.
    */
   isWatched: ((request: FastifyRequest) => boolean) | undefined
@@ -80,17 +80,20 @@ export class RequestCaches {
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const bucket = rollout.isAllOrNothing ? 0 : this.#bucketOf(request)
     if (!rollout.isAllOrNothing) armed[kBucket] = bucket
-    // A request whose bucket is unknown is in the control arm: a subject that cannot be determined must not make the request fail.
+    // The control arm gets the requests whose bucket is unknown: a subject that cannot be determined must not make the request fail.
     const isIn = bucket !== undefined && rollout.includesBucket(bucket)
     return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control, bucket))
   }
 
-  /** Returns the bucket of a request whose arm was drawn by its bucket; `undefined`: it was not, or the bucket is unknown. */
+  /** Returns the bucket by which the arm of a request was drawn; `undefined`: the bucket is unknown, or the arm was drawn without it. */
   bucketOf (request: FastifyRequest): number | undefined {
     return (request as unknown as Armed)[kBucket]
   }
 
-  /** Makes a cache client for one request if its loads are watched, or may be joined by other requests; else returns the shared client. */
+  /**
+   * Makes a cache client for one request if the loads of the request are watched, or may be joined by other requests; else returns the
+   * shared client of the arm.
+   */
   #clientFor (request: FastifyRequest, client: CacheClient, bucket: number | undefined): CacheClient {
     const { active, events } = client.registry
     const isShared = client === this.#cached && !active.passThrough
@@ -130,8 +133,8 @@ export class RequestCaches {
 }
 
 /**
- * Whether a subject is a number, as ids are. Any other value that is no string would have the same text for many subjects, such as
- * `[object Object]`.
+ * Whether a subject is a number, as many ids are. A subject of another type that is no string is refused, since its text, such as `[object
+ * Object]`, would be the same for many users.
  */
 function isNumeral (subject: unknown): boolean {
   return typeof subject === 'bigint' || (typeof subject === 'number' && !Number.isNaN(subject))
@@ -148,8 +151,8 @@ function markHandlerPhase (route: RouteOptions): void {
   Object.assign(route, { config: { ...route.config, [kRoute]: mark } })
 }
 
-// Returns the object that identifies the route of a request. A route that was declared before this plugin has none: the arm of its requests
-// is then drawn at the first use of the cache.
+// Returns the object that identifies the route of a request. A route that was declared before this plugin has no such object: the arm of
+// its requests is then drawn at the first use of the cache.
 function markOf (request: FastifyRequest): RouteMark | undefined {
   return (request.routeOptions.config as { [kRoute]?: RouteMark } | undefined)?.[kRoute]
 }

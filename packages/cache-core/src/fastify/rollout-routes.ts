@@ -4,13 +4,13 @@ import type { Canary } from '../rollout/canary.js'
 import { isFromForeignOrigin } from './console/foreign-origin.js'
 import { guardInternal, STATUS_PATH, type InternalAccess } from './status-route.js'
 
-/** The path of the endpoints of a rollout. */
+/** The path of the rollout's endpoints. */
 export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
 
 /**
  * Adds `GET` and `POST /internal/cache/rollout`: the status with the history, and the actions of an operator. Both respond with the 404 of
  * an unknown route where the internal endpoints are closed.
- * @param isSeen whether a key of a pattern was used in this process; an action on a misspelt pattern stops nothing
+ * @param isSeen whether a key of a pattern was used in this process; an action on a misspelt pattern would have no effect
  */
 export function addRolloutRoutes (
   fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess, isSeen: (pattern: string) => boolean
@@ -45,7 +45,8 @@ const refuseForeign: onRequestHookHandler = function refuseForeign (request, rep
 }
 
 /**
- * Throws for a body that is no JSON, such as that of a form: any page may send one without asking, and an app may have a parser for it.
+ * Throws for a body that is no JSON, such as that of a form: any page may send a form without a preflight request (CORS), and the app may
+ * have a parser for forms.
  * @throws `CACHE_ERR_ROLLOUT_ACTION`
  */
 function refuseForms ({ headers: { 'content-type': type } }: FastifyRequest): void {

@@ -8,7 +8,7 @@ import type { ConsolePage, RenderedPage } from './console/console-page.js'
 
 /** The path of the route that returns the status of the cache, and to browsers the page of the console. */
 export const STATUS_PATH = '/internal/cache'
-/** The path of the counts that the console shows. */
+/** The path of the endpoint with the counts that the console shows. */
 const COUNTS_PATH = `${STATUS_PATH}/counts`
 
 /** The access to the internal endpoints: whether they are open, and the app's `guard` hook in front of them. */
@@ -24,7 +24,7 @@ export interface InternalAccess {
 export function addStatusRoutes (fastify: FastifyInstance, registry: CacheRegistry, page: ConsolePage, access: () => InternalAccess): void {
   const options = { onRequest: guardInternal(access), schema: { hide: true } as object }
   fastify.get(STATUS_PATH, options, async function showCacheStatus (request, reply) {
-    // The status changes with each request, so no cache on the way should store it.
+    // The status changes with each request, so no cache between app and client should store it.
     reply.header('cache-control', 'no-store').header('vary', mergeVary(fieldText(reply.getHeaders(), 'vary'), ['Accept']))
     const { accept } = request.headers
     if (acceptWeight(accept, 'text/html') <= acceptWeight(accept, 'application/json')) return registry.status()
@@ -43,7 +43,10 @@ export function addStatusRoutes (fastify: FastifyInstance, registry: CacheRegist
   })
 }
 
-/** Sends the page of the console. No other site may frame or embed it: its buttons act for all processes. */
+/**
+ * Sends the page of the console. The headers forbid other sites to frame or embed the page, since its buttons act on all processes of the
+ * app.
+ */
 function sendPage (reply: FastifyReply, { html, policy }: RenderedPage): FastifyReply {
   return reply.headers({
     'content-security-policy': policy,
@@ -64,7 +67,7 @@ export function guardInternal (access: () => InternalAccess): onRequestHookHandl
       return
     }
     if (guard === undefined) return done()
-    // The app's `guard` hook may be async or call `done`: Fastify handles its return value like that of any hook.
+    // The app's `guard` hook may be async or call `done`, so its return value is returned: Fastify handles it like that of any hook.
     return guard.call(this, request, reply, done)
   }
 }

@@ -5,7 +5,7 @@ const WARM_SHARE = 0.8
 
 /**
  * Waits for `warming`, the load of the warm items, at most for a fraction of Fastify's `pluginTimeout`. Warming then continues in the
- * background, since Fastify fails a start whose hook takes longer.
+ * background, since Fastify fails the start of an app if a hook takes longer than that limit.
  * @param pluginTimeout milliseconds; `0` or `undefined`: Fastify has no limit
  */
 export async function warmAtStart (warming: Promise<unknown>, pluginTimeout: number | undefined, log: Log): Promise<void> {

@@ -5,13 +5,13 @@ const MEMBER = new RegExp(`[\\t ]*(?:(${TOKEN})(?:=(${TOKEN}|${QUOTED}))?[\\t ]*
 const LEADING_NAME = new RegExp(`^[\\t ]*(${TOKEN})`)
 // RFC 9111 §1.2.2: a cache uses this number of seconds for a larger number that it cannot represent.
 const MAX_SECONDS = 2 ** 31
-/** Stands for the argument of a directive if the argument is present but malformed. */
+/** Stands for the argument of a directive that has an argument in malformed syntax. */
 const UNREADABLE = ''
 
 /** The directives of `Cache-Control`. Lifetimes are in seconds; `undefined`: the directive is absent. */
 export interface CacheControl {
   readonly noStore: boolean
-  /** `true` also for a qualified directive such as `no-cache="set-cookie"`; so is `isPrivate`. */
+  /** `true` also for a qualified directive such as `no-cache="set-cookie"`, and `isPrivate` likewise. */
   readonly noCache: boolean
   readonly isPrivate: boolean
   readonly isPublic: boolean
@@ -21,15 +21,15 @@ export interface CacheControl {
   readonly noTransform: boolean
   readonly immutable: boolean
   readonly onlyIfCached: boolean
-  /** At most 2^31; `0`, which means stale, also if the argument is missing or malformed. These rules apply to `sMaxAge`, too. */
+  /** Seconds, at most 2^31. `0`, which means stale, if the argument is missing or malformed. These rules also apply to `sMaxAge`. */
   readonly maxAge: number | undefined
   readonly sMaxAge: number | undefined
   /** Seconds of the stale windows of RFC 5861; `0`: the response has no such window. */
   readonly staleWhileRevalidate: number | undefined
   readonly staleIfError: number | undefined
-  /** `Infinity`: the argument is malformed, so that no response is fresh enough. */
+  /** Seconds; `Infinity`: the argument is malformed, so that no response is fresh enough. */
   readonly minFresh: number | undefined
-  /** `Infinity`: the directive has no argument, so that the client accepts a stale response of any age. */
+  /** Seconds; `Infinity`: the directive has no argument, so that the client accepts a stale response of any age. */
   readonly maxStale: number | undefined
 }
 
@@ -37,13 +37,14 @@ export interface CacheControl {
 export interface Directive { readonly name: string; readonly argument: string | undefined }
 
 /**
- * Parses the `Cache-Control` of a request or a response (RFC 9111 §5.2). Never throws. A malformed field counts as `no-store`. Its other
- * directives are read, too: from the error on every comma separates two of them, so that a quote without an end hides none.
+ * Parses the `Cache-Control` of a request or a response (RFC 9111 §5.2). Never throws. A malformed field counts as `no-store`, and its
+ * other directives are read as well. After the syntax error every comma separates two directives, so that a quote without an end hides no
+ * directive.
  */
 export function parseCacheControl (field: string | readonly string[] | undefined): CacheControl {
   const directives: Directive[] = []
   let isMalformed = false
-  // Each line of the field is parsed by itself: two joined lines with an open quote each would read as one quoted string.
+  // Each line of the field is parsed separately: two joined lines, each with an open quote, would be read as one quoted string.
   for (const line of typeof field === 'string' ? [field] : field ?? []) {
     if (!readLine(line, directives)) isMalformed = true
   }
@@ -51,7 +52,7 @@ export function parseCacheControl (field: string | readonly string[] | undefined
   return isMalformed ? { ...control, noStore: true } : control
 }
 
-/** Combines directives to a `CacheControl`. Of duplicate directives the strictest counts (RFC 9111 §4.2.1). */
+/** Combines directives to a `CacheControl`. If a directive occurs more than once, the strictest one counts (RFC 9111 §4.2.1). */
 export function toCacheControl (directives: readonly Directive[]): CacheControl {
   const has = (name: string) => directives.some((directive) => directive.name === name)
   // A directive that loosens the rules, such as `public`, has no argument; with an argument it is ignored.

@@ -5,7 +5,7 @@ import { parseDictionary } from './structured-dictionary.js'
 /** The status and the header fields of a response. */
 export interface ResponseHead { readonly status: number; readonly headers: HeaderFields }
 
-/** The directives of a response that a shared cache at the edge obeys. */
+/** The directives of a response that apply to a shared cache at the edge. */
 interface Directives {
   readonly control: CacheControl
   /** Whether `CDN-Cache-Control` replaces `Cache-Control` and `Expires`. */
@@ -42,8 +42,8 @@ export function directivesOf (headers: HeaderFields): Directives {
 }
 
 /**
- * Removes the parameters of a member of `Surrogate-Control` (Edge Architecture 1.0): the name of the surrogate and, in `max-age=60+30`,
- * the seconds for which the response may be stale.
+ * Removes the parameters of a member of `Surrogate-Control` (Edge Architecture 1.0): the name of the surrogate and the stale seconds of
+ * `max-age=60+30`.
  */
 function withoutParameters (member: string): string {
   return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')

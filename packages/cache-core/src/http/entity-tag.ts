@@ -59,6 +59,6 @@ export function strongMatch (one: EntityTag, other: EntityTag): boolean {
 }
 
 function encodeOpaque (text: string): string {
-  // Encodes code units, as `encodeURIComponent` throws on half a surrogate pair.
+  // Single UTF-16 units are encoded, since `encodeURIComponent` throws on half of a surrogate pair.
   return text.replace(/[^!#$&-~]/g, (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

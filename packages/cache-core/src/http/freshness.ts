@@ -10,12 +10,15 @@ export interface Freshness {
   readonly lifetime: number
   /** Whether the response has an explicit lifetime, even one of `0`. */
   readonly isExplicit: boolean
-  /** The age of the response when it was received: the corrected initial age of RFC 9111 §4.2.3. Round it down for `Age`. */
+  /**
+   * The age of the response when it was received: the corrected initial age of RFC 9111 §4.2.3. Round the number down for the header field
+   * `Age`.
+   */
   readonly initialAge: number
   /** The stale windows of RFC 5861; `0`: the response has none, or `mustRevalidate` is set. */
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
-  /** Whether the response must not be served stale; `s-maxage` has the same effect (RFC 9111 §5.2.2.10). */
+  /** Whether the response must not be served stale. `s-maxage` sets it like `must-revalidate` (RFC 9111 §5.2.2.10). */
   readonly mustRevalidate: boolean
   /** Whether the response must not be served without being validated. */
   readonly noCache: boolean

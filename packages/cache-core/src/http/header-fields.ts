@@ -5,8 +5,8 @@ export type FieldValue = string | number | readonly string[] | undefined
 export type HeaderFields = Readonly<Record<string, FieldValue>>
 
 /**
- * Returns the lines of a header field as one text (RFC 9110 §5.3); `undefined`: the field is absent, `''`: it is empty. Clients choose the
- * names, so properties that the object inherits, such as `constructor`, are not fields.
+ * Returns the lines of a header field as one text (RFC 9110 §5.3); `undefined`: the field is absent, `''`: it is empty. Properties that the
+ * object inherits, such as `constructor`, do not count as fields, since clients choose the names.
  */
 export function fieldText (headers: HeaderFields, name: string): string | undefined {
   return Object.hasOwn(headers, name) ? joinLines(headers[name]) : undefined
@@ -31,7 +31,8 @@ export function listMembers (text: string): string[] {
 }
 
 /**
- * Trims the optional whitespace of HTTP, which is space and tab. A regular expression would take quadratic time on spaces inside the text.
+ * Trims the optional whitespace of HTTP, which is space and tab. A regular expression would take quadratic time on a text with many spaces
+ * in its middle.
  */
 export function trimWhitespace (text: string): string {
   let start = 0

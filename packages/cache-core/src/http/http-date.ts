@@ -11,8 +11,8 @@ const FORMS = [
 
 /**
  * Parses an HTTP date in one of the three forms of RFC 9110 §5.6.7 to milliseconds since the epoch; `undefined`: the text is no such date,
- * or the day does not exist. The day of the week is not checked. `now` decides on the century of a two-digit year: a year more than 50
- * years ahead is in the past.
+ * or the day does not exist. The day of the week is not checked. A two-digit year that would be more than 50 years after `now` is in the
+ * century before.
  */
 export function parseHttpDate (text: string, now: number = Date.now()): number | undefined {
   for (const form of FORMS) {
@@ -42,10 +42,10 @@ function inNearestCentury (year: number, read: (year: number) => number | undefi
 }
 
 function toTime (year: number, month: number, parts: Readonly<Record<string, string>>): number | undefined {
-  // `Date.UTC` is not used, since it reads the years 0 to 99 as 1900 to 1999.
+  // The years 0 to 99 are set by `setUTCFullYear`, since `Date.UTC` reads them as 1900 to 1999.
   const date = new Date(0)
   date.setUTCFullYear(year, month, Number(parts['day']))
-  // A day that the month does not have, such as 31 April, has become a day of the next month and is refused.
+  // A date that the month does not have, such as 31 April, is refused: `Date` has turned it into a day of the next month.
   if (date.getUTCMonth() !== month) return undefined
   return date.setUTCHours(Number(parts['hour']), Number(parts['minute']), Number(parts['second']))
 }

@@ -7,10 +7,10 @@ import { parseVary } from './vary.js'
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 421, 451, 500, 501, 502, 503, 504])
 // Methods whose responses are stored. The content of a QUERY is part of its cache key (RFC 10008 §2.7).
 const STORED_METHODS = new Set(['GET', 'HEAD', 'QUERY'])
-/** Codings by a dictionary that the client has (RFC 9842 §4, §5). */
+/** Content codings that use a dictionary of the client (RFC 9842 §4, §5). */
 const DICTIONARY_CODINGS = new Set(['dcb', 'dcz'])
-// Statuses that are never stored: 206 has a part of a body, 304 has none (RFC 9111 §3.3, §3.4). An unusual request causes the others:
-// stored, they would answer usual requests, too.
+// Statuses that are never stored: 206 has a part of a body, 304 has none (RFC 9111 §3.3, §3.4). The other statuses describe a fault of one
+// request; a stored response with such a status would also be sent for faultless requests.
 const NEVER_STORED = new Set([206, 304, 400, 413, 414, 431])
 
 /**
@@ -28,7 +28,7 @@ export type NotStoredReason = 'method' | 'request-body' | 'request-no-store' | '
 
 /** The part of a route's cache policy that decides whether its responses are stored. */
 export interface StorageRule {
-  /** Whether the response is the same for all credentials. */
+  /** Whether the response is the same for all clients, whatever their credentials are. */
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
   /** Whether the route's policy has a lifetime for responses without one. */
@@ -68,16 +68,16 @@ export function notStored (
 }
 
 /**
- * The storage rule of a route that has no policy yet: the rule of the simplest policy with `store`. The `vary` of that policy would list
- * each header in the response's `Vary`, except credentials, which the policy may not list.
+ * The storage rule of a route that has no policy yet: the rule of the simplest policy with `store`. Its option `vary` is assumed to name
+ * each header of the response's `Vary`, except credentials, which the option does not accept.
  */
 export const PLAIN_RULE: StorageRule = {
   sameForAll: false, statuses: new Set([200]), hasPolicyLifetime: true, keyed: { has: (name) => name !== 'cookie' && !CREDENTIAL_HEADERS.includes(name) }
 }
 
 /**
- * Returns a reason if later requests cannot select the right variant (RFC 9111 §4.1): `Vary` has a header that is not in `keyed`, or the
- * body is coded and `Vary` lacks `Accept-Encoding`, or the coding uses a dictionary and `Vary` lacks `Available-Dictionary`.
+ * Returns a reason if later requests cannot select the right variant (RFC 9111 §4.1). Three cases: `Vary` has a header that is not in
+ * `keyed`; the body is coded and `Vary` lacks `Accept-Encoding`; the coding uses a dictionary and `Vary` lacks `Available-Dictionary`.
  */
 function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStoredReason | undefined {
   const vary = parseVary(fieldText(headers, 'vary'))
@@ -85,7 +85,8 @@ function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStore
   const coding = fieldText(headers, 'content-encoding')
   const codings = coding === undefined ? [] : listMembers(coding).map((name) => name.toLowerCase()).filter((name) => name !== '' && name !== 'identity')
   if (codings.length > 0 && !vary.includes('accept-encoding')) return 'content-encoding'
-  // Only a client with the dictionary can decode these codings (RFC 9842 §6.2).
+  // Only a client that has the dictionary can decode these content codings, so such a response needs `Vary: Available-Dictionary` (RFC 9842
+  // §6.2).
   return codings.some((name) => DICTIONARY_CODINGS.has(name)) && !vary.includes('available-dictionary') ? 'content-encoding' : undefined
 }
 

@@ -5,7 +5,7 @@ const ITEM = [
   "[A-Za-z*][!#$%&'*+\\-.^_`|~:/\\dA-Za-z]*",
   ':[A-Za-z\\d+/=]*:',
   '\\?[01]',
-  // Dates and display strings are those of RFC 9651 §3.3.7 and §3.3.8.
+  // Dates are those of RFC 9651 §3.3.7, display strings those of §3.3.8.
   '@-?\\d{1,15}',
   '%"(?:[ !#$&-~]|%[\\da-f]{2})*"'
 ].join('|')
@@ -16,9 +16,9 @@ const MEMBER = new RegExp(`(${KEY})(?:=(${ITEM}|${INNER_LIST}))?${PARAMETERS}`, 
 const SEPARATOR = /[\t ]*,[\t ]*/y
 
 /**
- * Parses a structured dictionary (RFC 9651 §3.2) to its members without parameters: each key with the text of its value, or `undefined`
- * for a key without a value. Of duplicate keys the last counts. `undefined`: the text is no dictionary; an empty dictionary has no
- * members.
+ * Parses a structured dictionary (RFC 9651 §3.2) to its members without parameters: each key with the text of its value, or `undefined` for
+ * a key without a value. If a key occurs more than once, its last value counts. `undefined`: the text is no dictionary; an empty dictionary
+ * has no members.
  */
 export function parseDictionary (text: string): Map<string, string | undefined> | undefined {
   const members = new Map<string, string | undefined>()

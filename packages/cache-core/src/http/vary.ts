@@ -26,8 +26,8 @@ export function mergeVary (current: string | readonly string[] | undefined, name
 }
 
 /**
- * Returns the variant that a request selects by the named headers (RFC 9111 §4.1), as JSON of sorted `[name, value]`. Header values are
- * compared byte for byte, as the handler receives them; `null` is an absent header, which differs from an empty one.
+ * Returns the text that identifies the variant selected by a request's headers (RFC 9111 §4.1), as JSON of sorted `[name, value]`. Header
+ * values are compared byte for byte, as the handler receives them; `null` is an absent header, which differs from an empty one.
  */
 export function variantOf (names: readonly string[], headers: HeaderFields): string {
   const keys = [...new Set(names.map((name) => name.toLowerCase()))].sort()

@@ -5,30 +5,30 @@ const MAX_LENGTH = 256
 /** The maximum depth of nested objects and arrays, which also ends a circular argument. */
 const MAX_DEPTH = 32
 
-/** The kind of an argument, or of a part of it, that has no text of its own: `a Date`, say. */
+/** The kind of an argument, or of a part of it, that has no text, for error messages: `a Date`, for example. */
 export class WithoutText {
   constructor (readonly kind: string) {}
 }
 
 /**
- * Returns the text of a call's arguments, by which calls are told apart: two lists of arguments have the same text only if they are equal.
- * It does not depend on the order of an object's members, and `undefined` at the end counts as absent. Strings, numbers, booleans, bigints,
- * `null` and `undefined`, and plain objects and arrays of them have a text. Any other value has none: the kind of the first one is returned.
+ * Returns the text of a call's arguments. Two lists of arguments have the same text only if they are equal. The order of an object's
+ * members does not affect the text, and `undefined` at the end counts as absent. Strings, numbers, booleans, bigints, `null`, `undefined`,
+ * and plain objects and arrays of these have a text. For any other value the kind of the first such value is returned.
  */
 export function argumentText (args: readonly unknown[]): string | WithoutText {
   let { length } = args
   while (length > 0 && args[length - 1] === undefined) length--
   try {
     const text = args.slice(0, length).map((arg) => textOf(arg, 0)).join(',')
-    // The first character of a text of arguments is never `#`.
+    // The hash of a long text begins with `#`, which is never the first character of an unhashed text.
     return text.length <= MAX_LENGTH ? text : `#${createHash('sha256').update(text).digest('base64url')}`
   } catch (error) {
-    // The argument of the app may throw an error of its own, as a getter or a proxy does.
+    // A getter or a proxy in an argument of the app may throw an error of its own.
     return error instanceof WithoutText ? error : new WithoutText('an object that cannot be read')
   }
 }
 
-/** Returns a copy of a call's arguments that have a text, so that later changes of the caller's objects do not change it. */
+/** Returns a copy of a call's arguments that have a text; later changes of the caller's objects do not change the copy. */
 export function copyOfArguments<A extends readonly unknown[]> (args: A): A {
   return args.some((arg) => typeof arg === 'object' && arg !== null) ? args.map(copyOf) as readonly unknown[] as A : args
 }
@@ -42,7 +42,7 @@ function copyOf (value: unknown): unknown {
 
 function textOf (value: unknown, depth: number): string {
   switch (typeof value) {
-    // Unpaired surrogates become escapes, so that the text is a valid key.
+    // `JSON.stringify` writes unpaired surrogates as escapes, so that the text is a valid key.
     case 'string': return JSON.stringify(value)
     case 'number': return Object.is(value, -0) ? '-0' : String(value)
     case 'bigint': return `${value}n`
@@ -56,7 +56,7 @@ function objectText (value: object, depth: number): string {
   if (depth >= MAX_DEPTH) throw new WithoutText('a circular object, or one that is nested too deeply')
   const names = Object.keys(value)
   if (Object.getOwnPropertySymbols(value).length > 0) throw new WithoutText('an object with a symbol as a name')
-  // The member `length` of an array is not enumerable.
+  // The property `length` of an array is not enumerable, so it counts as one hidden name.
   const hidden = Object.getOwnPropertyNames(value).length - names.length
   if (hidden > (Array.isArray(value) ? 1 : 0)) throw new WithoutText('an object with a member that is not enumerable')
   if (Array.isArray(value)) {

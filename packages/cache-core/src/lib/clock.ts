@@ -1,24 +1,27 @@
-/** A clock in milliseconds that never goes back. */
+/** A source of time in milliseconds that never goes back. */
 export interface Clock {
   now (): number
   /**
-   * Returns the time of `now`, but up to a millisecond old, for comparing with the ends of lifetimes; frequent reads cost less than those
-   * of `now`. Default: `now`.
+   * Returns the time of `now`, or a time up to a millisecond earlier; frequent calls cost less than those of `now`. It is meant for
+   * comparisons with the ends of lifetimes. Default: `now`.
    */
   coarse? (): number
   /**
-   * A reading for measuring durations alone, in milliseconds: it has another zero than `now`, and does not follow the wall clock. It costs
-   * half as much as `now`. Default: `now`.
+   * Returns milliseconds for measuring durations only: the zero of this clock differs from that of `now`, and it does not follow the wall
+   * clock. A call costs half as much as one of `now`. Default: `now`.
    */
   stopwatch? (): number
 }
 
-/** Reads a clock for a duration: only the difference of two such readings has a meaning. */
+/** Reads the stopwatch of a clock, in milliseconds. Only the difference of two such readings has a meaning. */
 export function readStopwatch (clock: Clock): number {
   return clock.stopwatch === undefined ? clock.now() : clock.stopwatch()
 }
 
-/** Milliseconds by which the difference of the two clocks may vary: `Date.now` cuts off fractions of a millisecond. */
+/**
+ * Milliseconds by which the difference between the wall clock and the monotonic clock may vary, since `Date.now` cuts off fractions of a
+ * millisecond.
+ */
 const TOLERANCE_MS = 2
 /**
  * The number of readings of the clock, within one turn of the event loop, after which `coarse` reuses the reading of the present
@@ -27,14 +30,14 @@ const TOLERANCE_MS = 2
 const BURST = 16
 
 /**
- * The time that has passed in this process by its monotonic clock or its wall clock, whichever is more. The monotonic clock stops while
+ * The time that has passed in this process, by its monotonic clock or its wall clock, whichever shows more. The monotonic clock stops while
  * the machine sleeps. Setting the wall clock forward makes every entry older; setting it back changes nothing.
  */
 export class ElapsedClock implements Clock {
   readonly #monotonic: () => number
   /** The wall clock minus the monotonic clock, as of the last reading: a change shows that one of the clocks was set or stopped. */
   #difference: number
-  /** The sum of the steps by which the wall clock went ahead of the monotonic clock. */
+  /** The sum of all milliseconds by which the wall clock was set forward, or by which the monotonic clock stopped. */
   #ahead = 0
   #wall = NaN
   #coarse = 0
@@ -77,7 +80,8 @@ export class ElapsedClock implements Clock {
   }
 
   /**
-   * Reads both clocks again, since their difference changed: one clock was set or stopped, or the process paused between the two readings.
+   * Reads both clocks again after a change of their difference: one clock was set or stopped, or the process paused between the two
+   * readings.
    */
   #step (): number {
     let before: number
@@ -99,7 +103,8 @@ export class ElapsedClock implements Clock {
 /** The clock of this process, by which all lifetimes are measured. */
 export const monotonicClock: Clock = new ElapsedClock()
 
-// `performance.now` makes no object, unlike `process.hrtime`, and takes two thirds of its time, which every request would wait for.
+// `performance.now` makes no object, unlike `process.hrtime`, and takes two thirds of the time of that function; each request reads the
+// clock.
 function sinceStart (): number {
   return performance.now()
 }

@@ -1,4 +1,4 @@
-/** A call of the cache with a time limit. */
+/** A pending call of the cache, with its place in the list of time limits. */
 export interface Watched {
   expiresAt: number
   /** Ends the call when it has exceeded its time limit; must not throw. */
@@ -7,17 +7,17 @@ export interface Watched {
   next: Watched | undefined
 }
 
-/** The number of checks of the pending calls (ticks of an interval) within the time limit. */
+/** The number of ticks per time limit: at each tick of an interval the pending calls are checked. */
 const TICKS = 8
 /**
- * Milliseconds of a tick above which the interval is stopped as soon as no call is pending: until its next tick a running interval would
- * keep the process alive.
+ * Milliseconds of a tick above which the interval is stopped as soon as no call is pending. A running interval keeps the process alive
+ * until its next tick.
  */
 const LONG_TICK_MS = 1000
 
 /**
- * Limits the duration of calls without a timer per call. All calls have the same limit, so the list is in the order of their deadlines,
- * and one interval checks its first call. A call that hangs is ended between `ms` and 9/8 of `ms`.
+ * Limits the duration of calls without a timer per call. All calls have the same limit, so the list of calls is in the order of their
+ * deadlines, and one interval only checks the first calls of the list. A call that hangs is ended between `ms` and 9/8 of `ms`.
  */
 export class Deadlines {
   readonly #tickMs: number
@@ -32,7 +32,7 @@ export class Deadlines {
    * @param holdsProcess whether a pending call keeps the process running
    */
   constructor (readonly ms: number, { holdsProcess = true }: { holdsProcess?: boolean } = {}) {
-    // Node turns a delay above 2^31-1 ms into 1 ms.
+    // The tick is at most 2^31-1 ms, since Node turns a longer delay into 1 ms.
     this.#tickMs = Math.min(Math.max(1, ms / TICKS), 0x7fffffff)
     this.#holdsProcess = holdsProcess
   }

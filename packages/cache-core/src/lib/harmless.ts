@@ -1,6 +1,6 @@
 /**
- * Whether a value that the app returned is a promise, where a plain value is expected. A rejection is handled, and given to `rejected`:
- * unhandled, it would end the process.
+ * Whether a value that the app returned is a promise, where a plain value is expected. Its rejection is passed to `rejected`, since an
+ * unhandled rejection would end the process.
  */
 export function isPromise (value: unknown, rejected: (error: unknown) => void = () => {}): boolean {
   try {
@@ -9,13 +9,13 @@ export function isPromise (value: unknown, rejected: (error: unknown) => void = 
     then.call(value, () => {}, rejected)
     return true
   } catch {
-    // A value whose `then` throws when it is read or called counts as a promise.
+    // A value whose `then` throws when it is read or called counts as a promise, since it is no plain value.
     return true
   }
 }
 
 type Level = 'info' | 'warn' | 'error'
-/** The part of a logger that the core writes to. */
+/** The methods of a logger that the core calls. */
 export type Log = { [L in Level]: (details: object, message: string) => void }
 
 /** Wraps a logger, so that a failure of the logger affects neither the cache nor the process. */

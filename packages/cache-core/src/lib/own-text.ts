@@ -1,6 +1,6 @@
-/** The length from which V8 makes a slice, or a concatenation, that refers to the original text; a shorter text is copied. */
+/** The length in UTF-16 units from which V8 makes a slice or a concatenation that refers to the original text; V8 copies shorter texts. */
 const MIN_REFERRING = 13
-/** UTF-16 units of a text that are copied per step: a longer text made from bytes would be placed outside of V8's heap by Node. */
+/** UTF-16 units of a text that are copied per step: Node places a longer text that it makes from bytes outside of V8's heap. */
 const STEP = 2 ** 19
 /** The length of a text in UTF-16 units above which a native search is faster than a loop. */
 const MAX_LOOP = 64

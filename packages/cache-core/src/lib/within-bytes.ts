@@ -1,13 +1,15 @@
 /**
- * Whether the JSON text of a value may fit into `maxBytes`; `false` also for a value with parts that JSON changes: a `Map`, a `Set`, bytes
- * inside an object; with `isRich` such parts count with their contents. The check visits at most `maxBytes` parts of the value. Throws if a getter or a proxy of the value throws.
+ * Whether the JSON text of a value may fit into `maxBytes`; `false` also for a value with parts that JSON changes, such as a `Map`, a `Set`
+ * or bytes inside an object. With `isRich` such parts are allowed and count with their contents. The check visits at most `maxBytes` parts
+ * of the value. Throws if a getter or a proxy of the value throws.
  */
 export function isWithinBytes (value: unknown, maxBytes: number, isRich = false): boolean {
   let left = maxBytes
   const open: unknown[] = [value]
   while (open.length > 0) {
     const part = open.pop()
-    // Each part of the value takes at least one byte of JSON text (a bracket, a comma or a digit), so one byte less is left.
+    // Each part of a value takes at least one byte of JSON text (a bracket, a comma or a digit), so each visited part uses one byte of the
+    // limit.
     left--
     if (typeof part === 'string') left -= part.length
     else if (typeof part === 'object' && part !== null) {
@@ -15,7 +17,7 @@ export function isWithinBytes (value: unknown, maxBytes: number, isRich = false)
       const isView = ArrayBuffer.isView(part)
       if ((isRichPart || isView) && !isRich) return false
       if (isView) {
-        // The bytes are a text in base64, which has four characters for three bytes.
+        // Bytes in a value become a text in base64, which has four characters for three bytes.
         left -= part.byteLength * 4 / 3
         continue
       }

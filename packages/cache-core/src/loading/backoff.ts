@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.js'
 import { ownText } from '../lib/own-text.js'
 
-/** Keys whose load failed recently while a stale value could be served: no new load of such a key starts until its pause ends. */
+/** Keys whose load failed recently while a stale value could be served. No new load of such a key starts until its backoff ends. */
 export class Backoff {
   static readonly MAX_KEYS = 10_000
   readonly #until = new Map<string, number>()
@@ -11,7 +11,7 @@ export class Backoff {
     this.#owner = owner
   }
 
-  /** Starts the pause of a key, in which no load of it begins; called when a load fails. */
+  /** Starts the backoff of a key after a failed load: for `ms` milliseconds no load of the key begins. */
   start (key: string, ms: number): void {
     this.#until.delete(key)
     if (this.#until.size >= Backoff.MAX_KEYS) this.#until.delete(this.#until.keys().next().value!)

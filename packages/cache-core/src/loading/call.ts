@@ -6,37 +6,37 @@ import type { LoadBatch } from './load-batch.js'
 import type { LoadScope } from './load-scope.js'
 import type { LoadTarget } from './load-service.js'
 
-/** One call of `getOrSet` in the cached arm. */
+/** One call of `getOrSet` in the cached arm, with the data that its steps need. */
 export interface Call<T> {
   readonly target: LoadTarget
   readonly key: string
   readonly loader: Loader<T>
   readonly options: GetOrSetOptions<T>
-  /** The request that the call of `getOrSet` is made for. */
+  /** The request that the call of `getOrSet` is made for; `undefined`: the call is made outside of requests. */
   readonly caller: Caller | undefined
   /** The loader run during whose synchronous part, before its first `await`, this call of `getOrSet` was made; `undefined`: none. */
   readonly entered: LoadScope | undefined
   /**
-   * The number of flights that had begun when the call was made. A flight with a higher number began later, so its load saw all earlier
-   * changes of the data.
+   * The number of flights that had begun when the call was made. A flight with a higher number began after the call, so its load read all
+   * data that had changed before the call.
    */
   readonly since: number
-  /** The load for several keys that this call is a part of; `undefined` for a call of `getOrSet`. */
+  /** The batch of `getOrSetMany` that this call is a part of; `undefined` for a call of `getOrSet`. */
   readonly batch: LoadBatch<T> | undefined
   /**
-   * Whether the cache's store (Redis, say) did not answer an earlier operation of this call. The call then asks for no lock and no tags, so
-   * that its caller waits once only.
+   * Whether the cache's store (such as Redis) did not answer an earlier operation of this call. The call then requests no lock and no
+   * snapshot of tags, so that its caller waits for one timeout only.
    */
   isStoreAway: boolean
-  /** The stored value that this call has read and that a load is to replace. */
+  /** The stored value that this call has read, and that its load will replace; `undefined`: none. */
   stale: StaleValue | undefined
 }
 
-/** Counts and emits a failure of the operation that is named. */
+/** Counts a failure of the named operation, and emits it as an event. */
 export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
 
 /**
- * The answer of the cache's store to the question whether a pending load would give the same value as a load that begins now; `unknown`:
- * the store does not answer.
+ * The reply of the cache's store to the question whether a pending load reads the same data as a load that begins now; `unknown`: the store
+ * does not reply.
  */
 export type Proof = 'current' | 'changed' | 'unknown'

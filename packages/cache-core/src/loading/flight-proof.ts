@@ -4,7 +4,8 @@ import type { LoadStore } from './load-store.js'
 
 /**
  * Asks the cache's store whether a pending load is current, for callers that want to join the load: another process may have removed the
- * key, or invalidated a tag, since the load began. One question per flight is pending at a time; later callers share the next question.
+ * key, or invalidated a tag, since the load began. At most one such call of the store per flight is pending; callers that come later share
+ * the next one.
  */
 export class FlightProofs {
   readonly #store: LoadStore
@@ -15,7 +16,10 @@ export class FlightProofs {
     this.#store = store
   }
 
-  /** Returns the answer of the cache's store to a question about the flight that is sent after this call, never to an earlier question. */
+  /**
+   * Asks the cache's store about a flight and returns the reply. The reply is never that of a call of the store that was sent before this
+   * call.
+   */
   prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const key = flight as Flight
     const next = this.#next.get(key)

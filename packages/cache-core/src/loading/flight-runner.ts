@@ -14,7 +14,7 @@ import { knownTags, storeOptions } from './store-options.js'
 import { timeLoad } from './timed-load.js'
 import type { LoadService } from './load-service.js'
 
-/** The default of `retryAfterMs`. */
+/** The default of option `retryAfterMs`, in milliseconds. */
 const RETRY_AFTER_MS = 1000
 
 /**
@@ -32,7 +32,7 @@ export class FlightRunner {
   readonly #store: LoadStore
   readonly #backoff: Backoff
   readonly #ttlFor: (ttl: number | undefined) => number
-  /** The time limit of loads without `timeoutMs`. A load that hangs does not keep the process running. */
+  /** The time limit of loads without `timeoutMs`. Its timer does not keep the process running while a load hangs. */
   readonly #limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
 
   constructor (service: LoadService, store: LoadStore, backoff: Backoff, ttlFor: (ttl: number | undefined) => number) {
@@ -46,7 +46,7 @@ export class FlightRunner {
   begin<T> (call: Call<T>, { ttlLeft = 0, isBackground = false, isSuspected = false }: Start = {}): Promise<T> {
     const { options } = call
     const { active, flights } = this.#service
-    // No caller waits for a load in the background, so such a load may wait for the loader run that started it.
+    // A load in the background may wait for the loader run that started it, since no caller waits for such a load.
     const parent = isBackground ? undefined : flights.scopes.of(call.entered)
     const flight = new Flight<T>(call.key, [...knownTags(options)], { hasLateTags: typeof options.tags === 'function', isBackground, isSuspected, parent })
     flights.begin(flight)
@@ -57,7 +57,7 @@ export class FlightRunner {
   }
 
   /**
-   * Runs the loader of a call of `getOrSet` that would otherwise wait for itself; the value answers this call alone and is not stored.
+   * Runs the loader of a call of `getOrSet` that would otherwise wait for itself; only this call gets the value, which is not stored.
    * Rejects with `CACHE_ERR_LOAD_CYCLE` if that loader asks for the same key again.
    */
   async runUnshared<T> ({ target, key, loader, options }: Call<T>, parent: LoadScope): Promise<T> {
@@ -93,7 +93,7 @@ export class FlightRunner {
       if (entry !== null) call.stale = { value: entry.value, age: entry.age }
     }
     const snapshot = await this.#store.capture(call, flight)
-    // A value that was removed or invalidated since it was read is not given to the loader.
+    // A value that was removed or invalidated since this call read it is not given to the loader.
     const load = new Load(key, flight.isSuperseded ? undefined : call.stale)
     const leave = this.#enter(call, flight, lock)
     let value: T
@@ -117,8 +117,8 @@ export class FlightRunner {
   }
 
   /**
-   * Acquires the lock of a load. A load inside a load that holds a lock does not wait for its own lock: two processes would wait for each
-   * other.
+   * Acquires the lock of a load. A load inside another load that holds a lock does not wait for its own lock: two processes could wait for
+   * each other.
    */
   async #acquire<T> ({ target, key, options, batch }: Call<T>, flight: Flight<T>): Promise<LoadLock | undefined> {
     const wait: LockWait | undefined = flight.scope.parent?.isInsideLock === true
@@ -129,14 +129,15 @@ export class FlightRunner {
     return lock
   }
 
-  /** Starts the time limit of a load without `timeoutMs`; the returned function is called when the loader has ended. */
+  /** Starts the time limit of a load without `timeoutMs`. Call the returned function when the loader has ended. */
   #enter<T> ({ target, options }: Call<T>, flight: Flight<T>, lock: LoadLock | undefined): () => void {
     const untrack = flight.isSuspected ? this.#service.flights.scopes.track() : undefined
     const watched = limitOf(options.timeoutMs) !== undefined
       ? undefined
       : this.#limit.watch((ms) => {
         untrack?.()
-        // The flight ends before its callers are notified that it is overdue: they call again, and must not join this flight a second time.
+        // The flight ends before its callers are notified that it is overdue: they then call `getOrSet` again, and must not join this
+        // flight a second time.
         this.#end(flight, lock)
         flight.expire()
         this.#store.fail(target, 'getOrSet', loadOverdue(ms))
@@ -155,8 +156,8 @@ export class FlightRunner {
   #failed<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, error: unknown): void {
     const { key, caller, options } = call
     flight.isAbandoned = isEndOfCaller(caller, error)
-    // The backoff after a failed load starts only for a failure of the source. If the caller disconnected, or another load has replaced
-    // this one, the next load may succeed.
+    // The backoff after a failed load starts only for a failure of the source. If the caller disconnected, or another load has replaced an
+    // overdue one, the next load may succeed.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
     // The lease of an abandoned load is not released, since the load that replaces it uses the same lease.
     if (!flight.isAbandoned) this.#store.release(call, flight)
@@ -164,7 +165,9 @@ export class FlightRunner {
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
 
-  /** Stores a loaded value in the cache. No caller waits for this; until it has ended, callers get the loaded value. */
+  /**
+   * Stores a loaded value in the cache. No caller waits for the store; until it has ended, callers get the loaded value from the flight.
+   */
   #storeLoaded<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, { value, snapshot, isSkipped }: Loaded<T>): void {
     const { target, key } = call
     const options = snapshot === null || isSkipped || flight.isSuperseded

@@ -46,14 +46,14 @@ export class GetOrSet {
     this.#shadow = new ShadowLoads(service, fail, ttlFor)
   }
 
-  /** Drops the pending shadow reads and their timers; loads that begin later start none. */
+  /** Drops the pending shadow reads and their timers; loads that begin later start no shadow reads. */
   close (): void {
     this.#shadow.close()
   }
 
   /**
-   * Runs the loader of each caller at once and without joining other loads: observing must not change the observed traffic.
-   * @param target the implementation whose entry is compared with the loaded value, if the key is sampled
+   * Runs the loader of each caller at once and joins no other load, since observing must not change the observed traffic.
+   * @param target the implementation whose entry is compared with the loaded value, if shadow reads sample the key
    */
   observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, target?: LoadTarget): Promise<T> {
     const error = checkKey(key)
@@ -62,7 +62,7 @@ export class GetOrSet {
     if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
     const run = { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }
-    /** Counts the loaded value; returns whether the cached arm would store it. */
+    /** Counts the value of a load that ran without the cache; returns whether the cached arm would store the value. */
     const note = (value: T): boolean => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
       const refused = checkNames('getOrSet', options) ?? checkTagOptions(options)
@@ -89,7 +89,7 @@ export class GetOrSet {
   }
 
   /**
-   * Returns the cached value of a key, or the value of one load, which later calls for the key join.
+   * Returns the cached value of a key, or the value of a load that later calls for the key join.
    * @param batch the load for several keys that the load of this key is a part of, with `loader` as the loader of each key
    */
   // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
@@ -111,7 +111,10 @@ export class GetOrSet {
     return this.#runMissed(target, key, loader, options, caller, batch, isPending || result !== undefined)
   }
 
-  /** The call after a read without a promise. The key of an entry was checked when it was stored, so that only other calls need the check. */
+  /**
+   * Continues a call of `getOrSet` for which no promise was needed to read the cache. A hit proves the key valid, since the key was checked
+   * when its entry was stored, so only other calls check it.
+   */
   // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
   #runMissed<T> (
     target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined,
@@ -137,10 +140,11 @@ export class GetOrSet {
     const pending = flights.joinable(key)
     const { changes } = flights
     let entry = await this.#store.read(call)
-    // A load that has ended during this read may have stored a value that the read does not have.
+    // A load that has ended during this read may have stored a value that the read did not find.
     const isOver = pending !== undefined && flights.joinable(key) === undefined
     if (isOver && !call.isStoreAway && (entry?.fresh !== true || options.earlyRefresh !== undefined)) entry = await this.#store.read(call)
-    // A value that may have been removed during the read is not given to a loader, which could store it again.
+    // A value that may have been removed during the read is not given to the loader, since the loader could store it again by
+    // `unchanged()`.
     const isUnchanged = flights.changes === changes
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
@@ -176,7 +180,7 @@ export class GetOrSet {
   #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
     const flight = this.#service.flights.joinable(call.key) as Flight<T> | undefined
     if (flight === undefined) return this.#runner.begin(call, { isSuspected })
-    // A load that began after this call has read the source after all removals by other processes that preceded the call.
+    // A load that began after this call has read the source after all removals by other processes that came before the call.
     const isProven = flight.number > call.since || flight.lease === undefined
     return isProven ? this.#follow(call, flight) : this.#followProven(call, flight)
   }
@@ -184,7 +188,7 @@ export class GetOrSet {
   /** Joins a load that began before the call, unless another process has changed its key or one of its tags since the load began. */
   async #followProven<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     if (await this.#proofs.prove(call, flight) !== 'changed') return this.#follow(call, flight)
-    // The key may count as changed because this flight has stored its value meanwhile; the entry is then a hit.
+    // The store may report the key as changed because this flight itself has stored its value; the entry is then a hit.
     const entry = await this.#store.read(call, false)
     if (entry?.fresh === true) return entry.value
     this.#service.flights.supersedeFlight(flight)
@@ -204,7 +208,7 @@ export class GetOrSet {
       let own: Promise<T> | undefined
       const replace = (isSuspected: boolean): void => {
         if (own !== undefined) return
-        // The value may have been removed during the wait.
+        // The stale value may have been removed while this call waited, so it is not given to the loader.
         call.stale = undefined
         own = this.#share(call, isSuspected)
         own.then(resolve, reject)
@@ -223,12 +227,12 @@ export class GetOrSet {
   /** Loads the value of a stale entry in the background. The event `loaded` reports a failure, and the stale entry remains. */
   #refresh<T> (call: Call<T>, entry: Entry<T>, isUnchanged: boolean): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
-    // The caller gets the value itself, and may change it.
+    // The loader gets a copy of the stale value, since the caller gets the value itself and may change it.
     if (isUnchanged) call.stale = { value: copyOf(entry.value, this.#service.serializer), age: entry.age }
     const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
     call.batch?.hold(call.key, refreshed)
     refreshed.catch(() => {
-      // The failure of the load was emitted and counted when the load ended; no caller waits for this promise.
+      // No caller waits for this promise, so its rejection is ignored. The failure of the load was emitted and counted when the load ended.
     })
   }
 }

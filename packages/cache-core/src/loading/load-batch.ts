@@ -12,14 +12,14 @@ interface Member<T> {
 }
 
 /**
- * One load for the keys of a call of `getOrSetMany`. Each key has a load of its own, with all that belongs to it, whose loader waits for the
- * batch. The batch begins once it is known of each key whether it needs a load; a key that waits for another load of it, in this process or
- * for its lock, does not delay the batch, and is loaded by a later batch if need be.
+ * One load for all keys of a call of `getOrSetMany`. Each key has a flight of its own, whose loader waits for the batch. The batch begins
+ * once it is known of each key whether it needs a load. A key that waits for another flight of the same key, or for its lock, does not
+ * delay the batch; if it needs a load afterwards, a later batch loads it.
  */
 export class LoadBatch<T> {
   readonly #loadMany: ManyLoader<T>
   readonly #scopes: LoadScopes | undefined
-  /** Keys that may need a load of this batch yet. */
+  /** Keys of which it is not known yet whether they need a load of this batch. */
   readonly #undecided: Set<string>
   /** Keys whose stale value was served, and whose load in the background has not run its loader yet. */
   readonly #held = new Set<string>()
@@ -37,7 +37,7 @@ export class LoadBatch<T> {
     this.#scopes = scopes
   }
 
-  /** The loader of each key: returns the value that the batch has for the key. */
+  /** The loader for each key of the batch: it waits for the batch, and returns the batch's value for the key. */
   readonly loader: Loader<T> = (context: LoadContext) => new Promise<T>((resolve, reject) => {
     const load = context as Load
     this.#members.push({ load, scope: this.#scopes?.entered, resolve, reject })
@@ -45,12 +45,12 @@ export class LoadBatch<T> {
     else this.#beginLater()
   })
 
-  /** Records that the batch need not wait for a key. */
+  /** Records that the batch does not wait for this key. */
   leave (key: string): void {
     if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#begin()
   }
 
-  /** Records that a load of the key in the background has begun, whose loader the batch waits for until `ended` settles. */
+  /** Records that a load of the key in the background has begun, the batch waits for its loader until `ended` settles. */
   hold (key: string, ended: Promise<unknown>): void {
     this.#held.add(key)
     const end = (): void => {
@@ -60,14 +60,17 @@ export class LoadBatch<T> {
     ended.then(end, end)
   }
 
-  /** Follows the call for one of the keys: when its value is known, the key needs no load, unless one was begun in the background. */
+  /**
+   * Records the call of `getOrSet` for one of the keys. When the call settles, the key needs no load of the batch, unless a load in the
+   * background has begun.
+   */
   follow (key: string, call: Promise<T>): Promise<T> {
     const end = (): void => { if (!this.#held.has(key)) this.leave(key) }
     call.then(end, end)
     return call
   }
 
-  /** Begins a further batch for keys whose loaders run later, all of this turn together. */
+  /** Begins a further batch for keys whose loaders run after the first batch began; loaders of the same turn of the event loop share it. */
   #beginLater (): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -99,16 +102,16 @@ export class LoadBatch<T> {
   }
 }
 
-/** Returns the values of a load for several keys by key. */
+/** Returns the values that a loader of several keys returned, as a Map by key. */
 function byKey<T> (keys: readonly string[], loaded: LoadedMany<T>): ReadonlyMap<string, T | undefined> {
-  // The Map is read here, where an error is that of the load: the app's Map may be one that throws, such as a proxy.
+  // The app's Map may throw, for example if it is a proxy. The values are read here, so that such an error is the error of the load.
   if (loaded instanceof Map) return new Map(keys.map((key) => [key, (loaded as ReadonlyMap<string, T>).get(key)]))
   if (!Array.isArray(loaded)) throw new LoadedManyInvalid(loaded === null ? 'null' : typeof loaded)
   if (loaded.length !== keys.length) throw new LoadedManyInvalid(`an array of ${loaded.length} values for ${keys.length} keys`)
   return new Map(keys.map((key, at) => [key, (loaded as readonly (T | undefined)[])[at]]))
 }
 
-/** The second argument of a loader of several keys. */
+/** The second argument of the loader that `getOrSetMany` calls. */
 class BatchContext<T> implements LoadManyContext {
   readonly #members: readonly Member<T>[]
   #signal: AbortSignal | undefined
@@ -117,12 +120,12 @@ class BatchContext<T> implements LoadManyContext {
     this.#members = members
   }
 
-  // All loads of a batch have one time limit, so the first of them that has passed it ends the batch.
+  // All loads of a batch have the same time limit, so the first one to exceed it aborts the batch.
   get signal (): AbortSignal {
     return (this.#signal ??= AbortSignal.any(this.#members.map(({ load }) => load.signal)))
   }
 
-  /** Returns a bound function, so that a loader may destructure its argument. */
+  /** Returns a function that needs no `this`, so that a loader may destructure its argument. */
   get skip (): (key: string) => void {
     return (key) => {
       for (const { load } of this.#members) if (load.key === key) load.skip()

@@ -11,7 +11,7 @@ const LOCK_TTL = 10
 /** Milliseconds after which a waiter for the lock of a key loads the value without the lock. */
 const WAIT_MS = 30_000
 
-/** The outcome of a load, for the callers that wait for its lock. */
+/** The outcome of a load, which is reported to the callers that wait for its lock. */
 export type LoadOutcome = 'stored' | 'not-stored'
 
 type Failed = (operation: string, error: CacheError) => void
@@ -30,7 +30,8 @@ export class LoadLock {
     this.#lock = lock
     this.#failed = failed
     this.#timer = setInterval(() => {
-      // A lost lock cannot be acquired again: the load continues, and its tags or its lease decide whether the value is stored.
+      // A lost lock cannot be acquired again: the load continues, and its snapshot of tags or its lease decides whether the value is
+      // stored.
       void this.#report('lock.extend', lock.extend(LOCK_TTL))
     }, LOCK_TTL * 1000 / 3).unref()
   }
@@ -41,7 +42,7 @@ export class LoadLock {
    */
   static async acquire (target: LoadTarget, key: string, wait: LockWait | undefined, failed: Failed): Promise<LoadLock | undefined> {
     let result = await target.lock(key, { ttl: LOCK_TTL })
-    // A request waits only if the cache answered that another caller holds the lock.
+    // A load waits for the lock only if the implementation replied that another caller holds it, not after an error.
     if (wait !== undefined && result.ok && result.value === null) {
       wait.onWait?.()
       result = await target.lock(key, { ttl: LOCK_TTL, waitMs: wait.timeoutMs ?? WAIT_MS })

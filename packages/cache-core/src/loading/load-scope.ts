@@ -77,7 +77,7 @@ export class LoadScopes {
     this.#isAlwaysTracked = isAlwaysTracked
   }
 
-  /** Runs a loader in the given scope, and returns its result. */
+  /** Runs a loader as the given loader run (scope), and returns its result. */
   run<T> (scope: LoadScope, load: () => T): T {
     const before = this.entered
     this.entered = scope
@@ -88,7 +88,7 @@ export class LoadScopes {
     }
   }
 
-  /** Starts to track a suspected loader run after its first `await`; the returned function ends the tracking. */
+  /** Tracks a suspected loader run also after its first `await`; the returned function ends the tracking. */
   track (): () => void {
     this.#tracked++
     let isTracking = true

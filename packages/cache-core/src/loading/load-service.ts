@@ -10,8 +10,8 @@ import type { ShadowSettings } from './shadow/shadow-settings.js'
 import type { Flights } from './single-flight.js'
 
 /**
- * The registered implementation, with the calls that a load makes of it; `Registration` in `service/` implements it. None of the calls
- * throws or rejects.
+ * The registered implementation, with the calls of it that a load makes; `Registration` in `service/` implements this interface. None of
+ * the calls throws or rejects.
  */
 export interface LoadTarget {
   readonly impl: Pick<Cache, 'lock' | 'leases' | 'tags'>
@@ -37,6 +37,6 @@ export interface LoadService extends MeasuredService {
   readonly observer: Observer
   readonly doubts: Doubts
   readonly shadow: ShadowSettings
-  /** The serializer of the values that callers of one load share. */
+  /** The serializer by which values are copied for the callers that share one load. */
   readonly serializer: SerializerName
 }

@@ -8,9 +8,9 @@ import { needsEntry } from './stale-rules.js'
 import { checkTagOptions, knownTags, lifetimeOf } from './store-options.js'
 import type { LoadService, LoadTarget } from './load-service.js'
 
-/** Codes of errors after which the same call does not ask the store again: the next operation would fail or time out, too. */
+/** Error codes after which one call of `getOrSet` makes no further operation on the store, which would fail or time out as well. */
 const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])
-/** Milliseconds by which a lease outlasts the time limit of its load, since the store of the loaded value may have to wait. */
+/** Milliseconds by which a lease outlasts the time limit of its load, since storing the loaded value may have to wait. */
 const LEASE_SPARE_MS = 10_000
 
 /**
@@ -32,8 +32,8 @@ export class LoadStore {
 
   /**
    * Reads the entry of a key, fresh or stale; `null`: there is none, or the read failed.
-   * @param near `false`: not from the near cache. After a lock, a lease or a check of a lease the read must not be older than these, so it
-   * must go to the store.
+   * @param near `false`: the near cache is not used. After a lock was acquired, or a lease taken or checked, a copy in the near cache could
+   * be too old.
    */
   async read<T> (call: Call<T>, near = true): Promise<Entry<T> | null> {
     const { target, key, options } = call
@@ -57,7 +57,7 @@ export class LoadStore {
     if (error !== undefined) this.fail(target, 'tags.capture', error)
     const tags = error === undefined ? flight.tags as string[] : []
     if (hasLeases) {
-      // A lease is taken even if option `tags` is malformed: later callers ask the store by this lease whether the key was removed.
+      // A lease is taken even if option `tags` is malformed: by this lease the store reports to later callers whether the key was removed.
       flight.closeToUnproven()
       const lease = await this.#take(call, tags)
       flight.setLease(lease)
@@ -74,8 +74,8 @@ export class LoadStore {
   }
 
   /**
-   * Asks the cache's store whether the load of a flight is current. A flight without a lease cannot be checked: `changed` if the store
-   * grants a lease again.
+   * Asks the cache's store whether the load of a flight is current. A flight without a lease cannot be checked; for such a flight the
+   * result is `changed` if the store grants leases again.
    */
   async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const { target } = call
@@ -90,7 +90,7 @@ export class LoadStore {
   /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
   release<T> (call: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
-    // `flight.lease` is released and not the snapshot of the tags, since a load with malformed tags has a lease and no snapshot.
+    // The lease of the flight is released, not the snapshot of the tags: a load with malformed tags has a lease and no snapshot.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
       const { target } = call

@@ -5,7 +5,7 @@ import type { LoadContext, Loader, StaleValue } from '../contract/loader.js'
 export class Load implements LoadContext {
   #controller: AbortController | undefined
   isSkipped = false
-  /** The number of loads that one run of a loader carries out: the keys of a batch. */
+  /** The number of loads for which one run of a loader is made: the number of keys of a batch, else 1. */
   sharers = 1
   readonly stale: StaleValue | undefined
 
@@ -18,14 +18,14 @@ export class Load implements LoadContext {
   }
 
   /**
-   * Returns a bound function that marks the loaded value as not to be stored, so that a loader may destructure its argument; the function
-   * is made when the property is read.
+   * Returns a function that marks the loaded value as not to be stored. It needs no `this`, so that a loader may destructure its argument,
+   * and is made when the property is first read.
    */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }
 
-  /** Returns a bound function, so that a loader may destructure its argument. */
+  /** Returns a function that needs no `this`, so that a loader may destructure its argument. */
   get unchanged (): () => never {
     return () => {
       if (this.stale === undefined) throw new NothingStale()

@@ -4,27 +4,28 @@ import { LoadScope, LoadScopes } from './load-scope.js'
 
 /** Options of a `Flight`. */
 export interface FlightOptions {
-  /** Whether the loaded value decides on further tags of its entry, which are unknown until the load ends. */
+  /** Whether the loaded value determines further tags of its entry, which are unknown until the load ends. */
   hasLateTags?: boolean
   isBackground?: boolean
   isSuspected?: boolean
-  /** The loader run that waits for this flight. */
+  /** The loader run that waits for this flight; `undefined`: none. */
   parent?: LoadScope | undefined
 }
 
-/** One load that is under way, or whose value is being stored. */
+/** One load of a key, from its begin until its value is stored. */
 export class Flight<T = unknown> {
-  /** The promise of the loader's value, set as soon as the load has begun. */
+  /** The promise of the loaded value, which is set as soon as the load has begun. */
   loaded!: Promise<T>
   /** Whether the key, or a tag, of this flight was changed after the flight began: no caller joins it, and its value is not stored. */
   isSuperseded = false
   /**
-   * Whether the load failed after the caller that began it had ended: callers that joined the flight begin a new load instead of failing.
+   * Whether the load failed after the request of its first caller had ended: callers that joined the flight begin a new load and do not
+   * fail.
    */
   isAbandoned = false
   /** Whether the load exceeded its time limit: the flight is superseded, and callers that joined it may begin a load of their own. */
   isOverdue = false
-  /** Tags that were invalidated during the load; collected only if the loaded value decides on tags of the entry. */
+  /** Tags that were invalidated during the load; `undefined` unless the loaded value determines tags of the entry. */
   readonly invalidated: Set<string> | undefined
   readonly scope: LoadScope
   /**
@@ -35,13 +36,13 @@ export class Flight<T = unknown> {
   /** The ordinal number of this flight among all flights of the process, in the order of their beginnings. */
   number = 0
   readonly key: string
-  /** The tags of the entry that are known before its load begins. */
+  /** The tags of the entry that are known before the load begins. */
   readonly tags: readonly string[]
   /** Whether no caller waits for this flight: until its value is loaded, callers get the stale value. */
   isBackground: boolean
   /**
-   * Whether this flight replaces an overdue one. Its loader may wait for itself, so the calls of the loader are tracked after its first
-   * `await`, too.
+   * Whether this flight replaces an overdue flight. The loader may be one that waits for itself, so calls that it makes are tracked after
+   * its first `await`, too.
    */
   readonly isSuspected: boolean
   #setLease: ((lease: Lease | null) => void) | undefined
@@ -61,8 +62,8 @@ export class Flight<T = unknown> {
   }
 
   /**
-   * Called before the implementation is asked for a lease or for the entry: a caller that comes later joins the flight only if the
-   * implementation confirms the lease.
+   * Closes the flight to callers that come later, unless the implementation confirms the lease of the flight. Called before the
+   * implementation is asked for a lease or for the entry.
    */
   closeToUnproven (): void {
     this.lease ??= new Promise((resolve) => { this.#setLease = resolve })
@@ -92,8 +93,8 @@ export class Flight<T = unknown> {
   }
 
   /**
-   * Takes a snapshot of the value before the caller that began the load can change it; needed if other callers joined or still may join. A
-   * value that cannot be serialised is shared by its callers, and is not stored.
+   * Takes a snapshot of the value before the caller that began the load can change it; call it if other callers have joined the flight or
+   * may still join it. A value that cannot be serialised is shared by its callers, and is not stored.
    */
   snapshotValue (value: T, mayBeJoinedYet: boolean, serializer?: SerializerName): void {
     this.isBackground = false
@@ -126,7 +127,7 @@ export class Flights<F extends Flight = Flight> {
   readonly #apart = new Map<string, Set<F>>()
   readonly #storing = new Map<string, Promise<unknown>>()
 
-  /** The flight of a key that a call which starts now may join. */
+  /** Returns the flight of a key that a call may join now; `undefined`: none. */
   joinable (key: string): F | undefined {
     return this.#joinable.size === 0 ? undefined : this.#joinable.get(key)
   }
@@ -174,7 +175,7 @@ export class Flights<F extends Flight = Flight> {
     }
   }
 
-  /** Supersedes all flights, since every entry was removed or the implementation was swapped. */
+  /** Supersedes all flights, since every entry was removed or the implementation was replaced. */
   supersedeAll (): void {
     this.changes++
     for (const flight of this.#open) this.supersedeFlight(flight)

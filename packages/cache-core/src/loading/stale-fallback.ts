@@ -7,7 +7,7 @@ import { mayBeServed, needsEntry } from './stale-rules.js'
 
 /**
  * Serves the stale value in place of a load that fails, or that is slow, where the options of the caller allow it. The entry is read again,
- * since it may have been invalidated, or have reached its stale end, during the load.
+ * since during the load it may have been invalidated, or its stale window may have ended.
  */
 export class StaleFallback {
   readonly #store: LoadStore

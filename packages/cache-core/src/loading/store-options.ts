@@ -19,7 +19,7 @@ export function knownTags (options: GetOrSetOptions<never>): string[] {
   return Array.isArray(coveringTags) ? [...named, ...coveringTags] : named
 }
 
-/** Returns the seconds for which an entry is stored: its ttl and the longer of its stale windows. */
+/** Returns the seconds for which an entry is stored: its ttl plus the longer of its stale windows. */
 export function lifetimeOf ({ ttl = 0, staleWhileRevalidate = 0, staleIfError = 0 }: SetOptions): number {
   return ttl + Math.max(staleWhileRevalidate, staleIfError)
 }

@@ -4,7 +4,7 @@ import type { MeasuredService } from '../telemetry/measure.js'
 import type { Counters } from '../telemetry/counters.js'
 import { runLoader, type Load } from './load.js'
 
-/** The loader of one load, and the data for measuring it. */
+/** The loader of one load, with the data that is needed to measure the load. */
 export interface LoaderRun<T> {
   readonly load: Load
   readonly loader: Loader<T>
@@ -31,7 +31,7 @@ export function timeLoad<T> (
     onFailure?.()
     return Promise.reject(error)
   }
-  // The function is not async, since each further promise adds to the cost of observing.
+  // The function is not async, since an additional promise would add to the cost of observing.
   return Promise.resolve(loaded).then((value) => {
     noteLoad(service, run, began, value)
     onValue?.(value)
@@ -47,7 +47,7 @@ function noteLoad<T> (
   { clock, events }: MeasuredService, { load, counters, isBackground }: LoaderRun<T>, began: number, value: unknown,
   failure?: { readonly error: unknown }
 ): void {
-  // The keys of a batch share its duration, so that the sum over all loads is the time that the source was asked for.
+  // The keys of a batch share the duration of the load, so that the sum over all loads is the time that the source spent.
   const seconds = (readStopwatch(clock) - began) / 1000 / load.sharers
   counters.loaded++
   counters.valueHits()

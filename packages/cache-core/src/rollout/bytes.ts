@@ -8,7 +8,7 @@ const CHECKSUM_BYTES = 4
 /** Thrown for stored bytes that are incomplete or damaged. The decoders of this folder turn it into a coded error. */
 export class Malformed extends Error {}
 
-/** Appends numbers to a growing array of bytes. */
+/** Appends encoded numbers to an array of bytes, which grows as needed. */
 export class ByteWriter {
   #bytes = new Uint8Array(FIRST_CAPACITY)
   #view = new DataView(this.#bytes.buffer)
@@ -122,7 +122,7 @@ export class ByteReader {
     return value
   }
 
-  /** Reads numbers that `ByteWriter.sparse` wrote into an array that has the length of the written array. */
+  /** Reads the numbers that `ByteWriter.sparse` wrote. `into` is filled with them; its length must be that of the written array. */
   sparse (into: { [at: number]: number, readonly length: number }, read: () => number): void {
     if (this.integer() !== into.length) throw new Malformed('an array of another length')
     for (let at = 0; at < into.length;) {
@@ -141,7 +141,10 @@ export class ByteReader {
     this.sparse(into, () => this.double())
   }
 
-  /** Ends the reading of the encoded numbers. @throws `Malformed` if bytes are left. */
+  /**
+   * Ends the reading of the encoded numbers.
+   * @throws `Malformed` if there are more bytes
+   */
   end (): void {
     if (this.#at !== this.#end) throw new Malformed('too many bytes')
   }

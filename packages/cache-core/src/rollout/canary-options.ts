@@ -7,7 +7,7 @@ import { Cohorts } from './cohorts.js'
 import { defaultCriteria, type Criteria } from './criteria.js'
 import { rolloutProperties } from './rollout-options.js'
 
-/** The largest required sample: more requests than 10 000 a second in three years. */
+/** The largest required sample. No stage reaches it: at 10 000 requests a second it would take three years. */
 const MAX_SAMPLE = 1e12
 
 const percentBelow100 = () => Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })
@@ -56,15 +56,15 @@ const stageSchema = Type.Object({
   back: Type.Optional(backSchema)
 }, { additionalProperties: false })
 
-/** The members of option `rollout.canary`. */
+/** The schema of option `rollout.canary` as an object. */
 export const canarySchema = Type.Object({
-  /** The stages: percents in ascending order, or objects with the criteria of a stage; see Canary. */
+  /** The stages: percents in ascending order, or objects with the criteria of a stage; see the section Canary of the README. */
   stages: Type.Optional(Type.Array(Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 100 }), stageSchema]), {
     minItems: 1, maxItems: 50, default: [10, 50, 100]
   })),
   /** Hours before the first stage, in which no request is cached and both arms are measured (the baseline). */
   baselineHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760, default: 24 })),
-  /** The number of requests in the cached arm below which a stage waits, unless the stage has a `minSample` of its own. */
+  /** The number of requests in the cached arm below which a stage does not go on, unless the stage has a `minSample` of its own. */
   minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE, default: 10_000 })),
   /** `'manual'`: the canary changes no percent; its status and history contain what it would do. */
   advance: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')], { default: 'auto' })),
@@ -82,7 +82,7 @@ export const rolloutOptionProperties = {
   ...rolloutProperties,
   /**
    * Raises the percent of cached subjects in stages. Each stage is compared with the requests without the cache; a harmful stage steps back
-   * by itself; see Canary. Excludes `percent`.
+   * by itself. See the section Canary of the README. Excludes option `percent`.
    * @default none
    */
   canary: Type.Optional(Type.Union([Type.Boolean(), canarySchema]))
@@ -95,7 +95,7 @@ const DEFAULTS = defaultsOf(canarySchema, 'stages', 'baselineHours', 'minSample'
 /** The default of option `rollout.holdOut` with a canary: the share of subjects, in percent, that no stage caches. */
 export const DEFAULT_HOLD_OUT = 1
 
-/** One stage of a canary: its percent of cached subjects, and its criteria. */
+/** One stage of a canary: the percent of cached subjects, and the criteria for the next step. */
 export interface Stage { readonly percent: number; readonly criteria: Criteria }
 
 /** The options of a canary, checked and with their defaults. */
@@ -175,7 +175,7 @@ function stageOf (given: StageOptions, name: string, minSample: number, holdOut:
   return { percent, criteria }
 }
 
-/** Refuses criteria of a stage by which one measured value would both let the stage go on and make it step back. */
+/** Refuses criteria of a stage if one measured value could meet both a `go` criterion and a `back` criterion. */
 function refuseContradiction ({ go, back }: Criteria, name: string): void {
   for (const rate of ['errorPercent', 'cacheErrorPercent'] as const) {
     const [below, above] = [go[rate], back[rate]]

@@ -4,7 +4,7 @@ import { MAX_REVISION, revisionOf } from './rollout-store.js'
 
 /** The format number of the state document of a rollout that this version of the package writes. */
 export const FORMAT = 1
-/** The most minutes to which earlier failures of a stage extend the time before it is tried again; a longer hold time remains. */
+/** The minutes up to which earlier failures of a stage can extend the time before its next attempt; a longer hold time is not shortened. */
 const MAX_WAIT_MINUTES = 7 * 24 * 60
 /** The maximum number of key patterns for which an operator may limit the percent. */
 export const MAX_PATTERNS = 100
@@ -52,7 +52,7 @@ export type CanaryState = Readonly<Static<typeof stateSchema>>
 
 /** One change of the rollout, described for an operator; the history of the rollout has the last changes. */
 export interface HistoryRecord {
-  /** The time of the change in ISO 8601, by the rollout store's clock. */
+  /** The time of the change in ISO 8601, by the clock of the rollout store. */
   readonly at: string
   /** The percents of cached subjects before and after the change; equal if another setting was changed. */
   readonly from: number
@@ -84,7 +84,7 @@ export function parseState (text: string): ParsedState {
   try {
     document = JSON.parse(text)
   } catch {
-    // A corrupt document is no failure of the read: an operator's action may replace it.
+    // A corrupt document is no failure of the read, since an operator's action may replace the document.
     return { kind: 'corrupt', revision, problem: 'the stored state is no JSON' }
   }
   if (Value.Check(stateSchema, document)) return { kind: 'state', state: document }
@@ -182,8 +182,8 @@ export function amend (
 }
 
 /**
- * Returns the transition after the last stage has met its criteria; the first such transition completes the rollout. The evidence begins
- * anew, since harm that begins later would not show in sums over weeks without harm.
+ * Returns the transition after the last stage has met its criteria; the first such transition completes the rollout. The evidence starts
+ * again from zero, since harm that begins later would not show in sums over weeks without harm.
  */
 export function complete (state: CanaryState, cause: Cause): Transition {
   const { ramp: _ended, ...rest } = state
@@ -194,12 +194,12 @@ export function complete (state: CanaryState, cause: Cause): Transition {
 
 /**
  * Returns the transition to another percent of cached subjects for one key pattern; 100 removes the pattern's limit. The evidence of the
- * stage begins anew, since other requests are cached from then on. It does not during a ramp, when no evidence is counted yet, nor in the
- * baseline, when no request is cached.
+ * stage starts again from zero, since other requests are cached from then on. It does not start again during a ramp, when no evidence is
+ * counted, or in the baseline, when no request is cached.
  */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
   const { [pattern]: stored, ...others } = state.patterns
-  // A key pattern may have the name of a member that every object inherits, such as `constructor`.
+  // A key pattern may have the name of a member that every object inherits, such as `constructor`, so only own members count.
   const before = Object.hasOwn(state.patterns, pattern) ? stored! : 100
   const isOther = before !== percent && state.stage > 0 && (cause.from ?? state.percent) === state.percent
   const { ramp: _ended, ...settled } = state

@@ -16,16 +16,16 @@ const SHOWN_RECORDS = 100
 /** The status of a rollout as one process knows it, without the counts of other processes. */
 export interface CanaryStatus {
   /**
-   * The percent of subjects that this process caches now; during a ramp it lies between two stages. At 100 the hold-out is still not
-   * cached.
+   * The percent of subjects that this process caches now; during a ramp it lies between two stages. At 100 percent the hold-out is still
+   * not cached.
    */
   readonly percent: number
-  /** The number of the current stage. 0: the baseline; 1: the first stage. */
+  /** The number of the canary's current stage. 0: the baseline; 1: the first stage. */
   readonly stage: number
   /** The percents of cached subjects in the stages of the canary. */
   readonly stages: readonly number[]
   readonly paused: boolean
-  /** Whether an operator has used the kill switch. */
+  /** Whether an operator has used the kill switch, so that no process caches. */
   readonly killed: boolean
   /** Whether the last stage of the canary has met its criteria. */
   readonly completed: boolean
@@ -44,7 +44,7 @@ export interface CanaryStatus {
   readonly problem?: string
   /** A notice about a criterion of the stage that cannot be applied, such as a comparison without a control arm. */
   readonly note?: string
-  /** The requests of this process since its start, by arm. */
+  /** The counts of requests in this process since its start, by arm. */
   readonly arms: { readonly cached: MeasuredArm | ArmTotals; readonly control: MeasuredArm | ArmTotals }
 }
 
@@ -55,7 +55,7 @@ export interface CanaryView extends CanaryStatus {
   /** The difference between the cached arm and the control arm, as a sentence. */
   readonly comparison?: string
   readonly verdict?: StageVerdict
-  /** The reason of the verdict on the stage, with its numbers. */
+  /** The reason for the verdict on the current stage: one sentence with the numbers. */
   readonly reason?: string
   readonly gates?: readonly GateRow[]
   /** The last changes of the rollout, the newest first. */
@@ -86,7 +86,7 @@ export function statusOf (plan: CanaryPlan, shared: SharedState, rollout: Rollou
 }
 
 /**
- * Adds the history of the rollout and the counts of all processes to a status; leaves the status as it is if the rollout store cannot be
+ * Adds the history of the rollout and the counts of all processes to a status; returns the status alone if the rollout store cannot be
  * reached. Never rejects.
  */
 export async function viewOf (status: CanaryStatus, plan: CanaryPlan, { state }: SharedState, calls: StoreCalls): Promise<CanaryView> {
@@ -111,7 +111,7 @@ export async function viewOf (status: CanaryStatus, plan: CanaryPlan, { state }:
       history
     }
   } catch {
-    // A rollout store that cannot be reached is no error here: property `problem` of the status reports it once the state is older than
+    // A rollout store that cannot be reached is no error here: the property `problem` of the status reports it when the state is older than
     // five seconds.
     return { ...status, history: [] }
   }
@@ -121,7 +121,7 @@ function parseRecord (text: string): HistoryRecord[] {
   try {
     return [JSON.parse(text) as HistoryRecord]
   } catch {
-    // Only a foreign program can have written a history record that is no JSON; the record is left out.
+    // Only foreign software can have written a history record that is not JSON, so the record is left out.
     return []
   }
 }

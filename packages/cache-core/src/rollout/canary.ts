@@ -26,9 +26,9 @@ export interface CanaryHost {
   readonly rollout: Rollout
   readonly clock: () => Clock
   readonly log: Log
-  /** Whether a registered implementation stores values: without one there is nothing to compare. */
+  /** Whether a registered implementation stores values; without one the arms do not differ, so no stage is compared. */
   readonly isServing: () => boolean
-  /** Returns the counts of cache calls in this process since its start, by arm. */
+  /** Returns the counts of all cache calls in this process since its start, by arm. */
   readonly totals: () => ProcessCounts
   /** Loads the warm items before a raise of the percent of cached subjects; resolves in bounded time and never rejects. */
   readonly warm: () => Promise<void>
@@ -71,10 +71,10 @@ export class Canary {
     })
   }
 
-  /** Whether this process holds the lease, and so decides for all processes. */
+  /** Whether this process holds the decider's lease, and therefore decides for all processes of the app. */
   get isLeading (): boolean { return this.#decider.isLeading }
 
-  /** Uses the rollout store that all processes share; the percent of cached subjects is 0 until the state was read from it. */
+  /** Uses the rollout store that all processes share; the percent is 0 until the state has been read from that store. */
   share (store: RolloutStore): void {
     this.#stopWatching?.()
     this.#stopWatching = undefined
@@ -101,11 +101,11 @@ export class Canary {
     try {
       await this.#decider.resign()
     } catch {
-      // A rollout store that cannot be reached must not fail the close; the lease ends by itself.
+      // A rollout store that cannot be reached must not make the close of the app fail; the lease then ends by itself.
     }
   }
 
-  /** Does what is due: applies the percent, reports the counts of an ended minute, reads the state, decides on the stage. Never rejects. */
+  /** Carries out what is due: applies the percent, reports a minute's counts, reads the state, decides on the stage. Never rejects. */
   async tick (): Promise<void> {
     if (this.#isClosed) return
     this.#apply()
@@ -171,7 +171,7 @@ export class Canary {
     try {
       this.#stopWatching = this.#calls.store.watch(() => { void this.#refresh() })
     } catch (err) {
-      // Without notifications of the rollout store a change of the state is seen at the next read, within two seconds.
+      // Without notifications of the rollout store, a process sees a change of the state at its next read, within two seconds.
       this.#host.log.warn({ err }, 'Cache: the rollout\'s store cannot be watched; changes arrive later')
     }
   }
@@ -199,7 +199,10 @@ export class Canary {
     else this.recorder.markMixed()
   }
 
-  /** Stores the counts of an ended minute in the rollout store. If that fails they are lost: the minute is counted without this process. */
+  /**
+   * Stores the counts of an ended minute in the rollout store. If storing fails, the counts are lost: the other processes count the minute
+   * without this process.
+   */
   async #report (): Promise<void> {
     const now = this.#shared.now()
     const ended = now === undefined ? undefined : this.recorder.roll(Math.floor(now / this.plan.minuteMs))
@@ -208,7 +211,7 @@ export class Canary {
     try {
       await this.#calls.call('report', (store) => store.report(minute, this.#processId, counts.encode()))
     } catch {
-      // A rollout store that cannot be reached shows at the next read of the state, which reports the problem.
+      // The next read of the state finds and reports that the rollout store cannot be reached.
     }
   }
 
@@ -221,7 +224,7 @@ export class Canary {
       }
       if (!this.#isClosed) await this.#decider.look()
     } catch {
-      // A rollout store that cannot be reached shows at the next read of the state; the decision on the stage is then made again.
+      // The next read of the state finds that the rollout store cannot be reached; the decision on the stage is then made again.
     }
     this.#apply()
   }

@@ -1,8 +1,8 @@
-/** The number of buckets to which the rollout assigns subjects. */
+/** The number of buckets to which a rollout assigns subjects. */
 const BUCKETS = 10_000
 /**
- * The number of groups per cohort of subjects. A variance is computed between groups: more groups estimate it better, and make larger
- * documents of evidence.
+ * The number of groups per cohort of subjects. A variance is computed between groups. More groups give a better estimate, and a larger
+ * evidence document.
  */
 export const GROUPS_PER_COHORT = 20
 

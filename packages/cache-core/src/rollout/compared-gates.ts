@@ -10,8 +10,8 @@ const QUANTILES = ['p50', 'p95', 'p99'] as const
 const REGRESSION_PERCENT = Math.round(100 * (REGRESSION - 1))
 
 /**
- * The difference between the arms in one measure (slow requests, failures or loads) in the last minutes, the number of these minutes, and the
- * size of a difference that steps nothing back.
+ * The difference between the arms in one measure (slow requests, failures or loads) in the last minutes, the number of these minutes, and
+ * the tolerated difference, up to which no stage steps back.
  */
 interface Recent { readonly minutes: number, readonly difference: Difference, readonly tolerance: number }
 
@@ -23,11 +23,11 @@ interface Compared {
   readonly recent: readonly Recent[]
   readonly scale: Scale
   readonly of: string
-  /** The data that is missing as long as no difference between the arms can be computed, for the reason of the verdict. */
+  /** The data without which no difference between the arms can be computed, as text for the reason of the verdict. */
   readonly missing: string
 }
 
-/** Evaluates those criteria of a stage that compare the arms and that the options ask for. */
+/** Evaluates the criteria of a stage that compare the arms, if the options include them. */
 export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
   const { windows, recent: { minutes, loads } } = evidence
   const rows: Compared[] = [
@@ -98,7 +98,7 @@ function comparedRow (evidence: Evidence, { name, difference, recent, scale, of,
   return { ...row, ...shown(difference), verdict: 'go' }
 }
 
-/** Returns the reason why the difference between the arms cannot be compared with that before the stage. */
+/** Returns the reason why the difference between the arms cannot be compared with the difference before the stage. */
 function missingChange ({ missing }: Evidence, name: string): string {
   if (missing?.of === 'before') {
     return 'a stage is compared with the time before it, of which nothing is known: ' +
@@ -109,8 +109,8 @@ function missingChange ({ missing }: Evidence, name: string): string {
 }
 
 /**
- * Whether the latency was measured precisely enough for the stage to go on: a slowdown of 20 % in all requests would show at one quantile
- * at least, or is ruled out. After a few requests no difference shows, whatever the cache does.
+ * Whether the latency was measured precisely enough for the stage to go on: a slowdown of 20 % in all requests would be detected at one
+ * quantile at least, or is ruled out. A few requests would show no difference, whatever the effect of the cache.
  */
 function detectableRow ({ hasControl, percent: stage, latency, regression, control }: Evidence): GateRow[] {
   if (!hasControl || regression === undefined) return []

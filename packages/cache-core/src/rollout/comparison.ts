@@ -31,12 +31,10 @@ const BLOCK_MINUTES = 5
 const ALPHA = 0.0005
 
 /**
- * Adds the counts of minutes to the evidence of a stage. The evidence takes 20 to 50 KB and can be stored, so that another process can
- * continue as the decider.
- *
- * The subjects that a stage adds are compared with the control arm of the stage, and this difference with that of the same subjects before
- * the stage (difference in differences). Each arm is a fixed set of subjects, which may always be slower or faster than the other set: that
- * difference does not show an effect of the cache.
+ * Adds the counts of minutes to the evidence of a stage. The evidence takes 20 to 50 KB and is stored, so that another process can continue
+ * as the decider. The subjects that a stage adds are compared with the control arm of the stage, and this difference with that of the same
+ * subjects before the stage (difference in differences). Each arm is a fixed set of subjects, which may always be slower or faster than the
+ * other set: that difference does not show an effect of the cache.
  */
 export class Comparison {
   readonly #cohorts: Cohorts
@@ -65,7 +63,7 @@ export class Comparison {
     this.#above = CAPS.slice(0, FAILURES).map(() => new Float64Array(cohorts.groups))
   }
 
-  /** The stage whose evidence is collected: 0 is the baseline. */
+  /** The stage of the canary whose evidence is collected; 0 is the baseline. */
   get stage (): number { return this.#stage }
 
   /** The number of minutes whose counts were added in this stage. */
@@ -82,8 +80,8 @@ export class Comparison {
   }
 
   /**
-   * Adds the counts of one minute, summed over all processes. Returns whether the minute counts: it does not with other cohorts or another
-   * percent than the stage's, nor if it is not later than the last minute.
+   * Adds the counts of one minute, summed over all processes. Returns whether the minute counts. A minute with other cohorts or another
+   * percent than those of the stage does not count, nor does one that is not later than the last minute.
    * @param minute minutes since the epoch by the store's clock; minutes may be missing
    */
   fold (minute: number, counts: Minute): boolean {
@@ -109,7 +107,7 @@ export class Comparison {
   }
 
   #foldDifferences (counts: Minute): void {
-    // A stage below the current one is over, so the differences between its arms are not continued.
+    // A stage below the current one has ended, so minutes are not added to the difference between its arms.
     for (let stage = Math.max(1, this.#stage); stage <= this.#differences.length; stage++) {
       if (!this.#cohorts.hasControl(stage)) continue
       const period = stage === this.#stage ? 'now' : 'before'
@@ -127,8 +125,8 @@ export class Comparison {
 
   /**
    * The latency thresholds of a stage. Until its control arm has had enough requests, they are the thresholds of the nearest earlier stage
-   * that has some: the control arm of that stage is larger, and includes the subjects of this one. A small hold-out thus delays no
-   * comparison.
+   * that has some: the control arm of that stage is larger, and includes the subjects of this one. Comparisons therefore need not wait
+   * until a small hold-out has had enough requests.
    */
   #bucketsOf (stage: number): readonly number[] | undefined {
     return this.#thresholds.slice(0, stage).findLast(({ buckets }) => buckets !== undefined)?.buckets

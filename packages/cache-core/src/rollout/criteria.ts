@@ -3,42 +3,51 @@
  * percentage points.
  */
 export interface Criteria {
-  /** Hours whose minutes must be counted before the next stage may begin; above 0. */
+  /** The hours of minutes that must be counted before the next stage may begin; above 0. */
   readonly holdHours: number
   /** The number of requests of the cached arm below which the verdict is `wait`. Only an error burst steps back earlier. */
   readonly minSample: number
-  /** Criteria that must all hold before the next stage begins. */
+  /** Criteria for going on: all of them must hold before the next stage begins. */
   readonly go: {
-    /** The percentage of failures in the cached arm must be below this. */
+    /** The stage may go on only if the percentage of failures in the cached arm is below this. */
     readonly errorPercent?: number | undefined
-    /** The percentage of failed cache operations must be below this. */
+    /** The stage may go on only if the percentage of failed cache operations is below this. */
     readonly cacheErrorPercent?: number | undefined
-    /** The hit rate must be above this, in percent. */
+    /** The stage may go on only if the hit rate, in percent, is above this. */
     readonly hitPercent?: number | undefined
-    /** The 99th percentile of the cached arm's durations must be below this, in milliseconds. */
+    /** The stage may go on only if the 99th percentile of the cached arm's durations, in milliseconds, is below this. */
     readonly p99Ms?: number | undefined
   }
-  /** Criteria of which each steps back to the stage below, once it is certain. */
+  /** Criteria for stepping back: each one, once it is certain, returns the canary to the stage below. */
   readonly back: {
-    /** The percentage of failures in the cached arm is above this, and above that of the control arm if there is one. */
+    /**
+     * The stage steps back if the percentage of failures in the cached arm is above this, and above that of the control arm if there is
+     * one.
+     */
     readonly errorPercent?: number | undefined
-    /** The percentage of failed cache operations is above this. */
+    /** The stage steps back if the percentage of failed cache operations is above this. */
     readonly cacheErrorPercent?: number | undefined
-    /** The hit rate is lower by more than this many percentage points than in the same hour of the stage's first day. */
+    /**
+     * The stage steps back if the hit rate is lower by more than this many percentage points than in the same hour of the stage's first
+     * day.
+     */
     readonly hitPointsFallen?: number | undefined
     /**
-     * The cached arm is slower than the control arm at the median, the 95th or the 99th percentile, beyond the difference that both had
-     * before the stage.
+     * Whether the stage steps back if the cached arm is slower than the control arm at the median, the 95th or the 99th percentile, beyond
+     * the difference that both had before the stage.
      */
     readonly slower?: boolean | undefined
-    /** The cached arm fails more often than the control arm, beyond the difference that both had before the stage. */
+    /**
+     * Whether the stage steps back if the cached arm fails more often than the control arm, beyond the difference that both had before the
+     * stage.
+     */
     readonly moreErrors?: boolean | undefined
-    /** The cached arm runs more loads per read than the control arm. */
+    /** Whether the stage steps back if the cached arm runs more loads per read than the control arm. */
     readonly moreLoads?: boolean | undefined
   }
 }
 
-/** Returns the criteria of the baseline, which ends once its hours have been counted. */
+/** Returns the criteria of the baseline, which ends when minutes for this number of hours have been counted. */
 export function baselineCriteria (hours: number): Criteria {
   return { holdHours: hours, minSample: 0, go: {}, back: {} }
 }

@@ -13,14 +13,11 @@ import type { StoreCalls } from './store-calls.js'
 
 /** Milliseconds after which the decider's lease ends unless it is extended. */
 export const LEASE_MS = 15_000
-/**
- * Minutes in which the processes with other options (another plan) make no decision on the stage, after which this process continues their
- * rollout.
- */
+/** Minutes without a decision by processes with other options (another plan), after which this process continues their rollout. */
 const ADOPT_MINUTES = 2
-/** Milliseconds for which an empty rollout store may still get its lost state back from a process that knows the state. */
+/** Milliseconds for which an empty rollout store is left empty, so that a process that knows the lost state can write it again. */
 const EMPTY_MS = 15_000
-/** The maximum number of milliseconds after the end of a minute in which its counts from other processes are waited for. */
+/** The maximum number of milliseconds for which the decider waits for the counts of other processes after the end of a minute. */
 const REPORT_WAIT_MS = 5000
 const MINUTES_PER_DAY = 1440
 /** The number of attempts at a decision on the stage while other processes replace the state document in between. */
@@ -34,7 +31,7 @@ export interface DeciderHost {
   readonly calls: () => StoreCalls
   /** Loads the warm items; never rejects. */
   readonly warm: () => Promise<void>
-  /** Called after a decision on the stage was written to the rollout store. */
+  /** Called after a decision on the stage has been written to the rollout store. */
   readonly decided: (transition: Transition) => void
 }
 
@@ -109,20 +106,17 @@ export class Decider {
     if (shared.now() === undefined) return false
     if (shared.problem === undefined) return true
     if (shared.problem.kind !== 'other-plan' || !shared.mayAdopt || shared.state!.ramp !== undefined) return false
-    // The local clock is used instead of `decidedAt`: after a jump of the rollout store's clock a working decider would seem gone.
+    // The local clock is used, not `decidedAt`: after a jump of the rollout store's clock, a working decider would seem to have stopped.
     return shared.unchangedForMs() > ADOPT_MINUTES * plan.minuteMs
   }
 
-  /**
-   * Whether the state in an empty rollout store counts as never written: every process that knows a state has had the time to write it
-   * again.
-   */
+  /** Whether an empty rollout store counts as new: every process that knows a state has had enough time to write it again. */
   #mayBegin (): boolean {
     const { shared, plan } = this.#host
     return shared.unreadable === undefined && shared.emptyForMs() >= Math.min(EMPTY_MS, plan.minuteMs / 4)
   }
 
-  /** Writes a transition of the canary that follows from no evidence, such as the first state of a rollout. */
+  /** Writes a transition of the canary that does not follow from evidence, such as the first state of a rollout. */
   async #write (next: Transition | Transition['state']): Promise<void> {
     const transition = 'state' in next ? next : { state: next }
     if (await this.#host.shared.replace(transition)) this.#host.decided(transition)
@@ -189,7 +183,7 @@ export class Decider {
     const evidence = document.comparison.evidence()
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { state } = shared
-      // Another process has changed the stage meanwhile, so the evidence belongs to a stage that is over.
+      // Another process has changed the stage during the store of the evidence, so the evidence belongs to a stage that has ended.
       if (state === undefined || shared.unreadable !== undefined || state.since !== document.since || state.plan !== plan.hash) return
       const verdict = judgeStage(plan, state, evidence)
       this.lastVerdict = verdict.kind
@@ -198,7 +192,7 @@ export class Decider {
       if (isRaise) {
         await warm()
         if (shared.state !== state || shared.unreadable !== undefined) continue
-        // The decision on the stage is computed again, so that the ramp begins after the warm items were loaded.
+        // The decision on the stage is computed again after the warm items were loaded, so that the ramp begins at the present time.
         written = decideStage(plan, state, verdict, evidence, shared.now()!).transition
       }
       if (await shared.replace(written)) return decided(written)

@@ -17,7 +17,7 @@ export interface ArmTotals {
 export interface Difference {
   /**
    * The estimated difference between the arms: the logarithm of an odds ratio (0.1: a tenth more often), or a difference of ratios (0.01:
-   * one percentage point). The property that holds the difference says which.
+   * one percentage point). The docstring of the property that holds the difference names the kind.
    */
   readonly estimate: number
   /**
@@ -40,7 +40,7 @@ export interface RecentCounts {
   readonly requests: number
   readonly failures: number
   /**
-   * The number of requests without those of the group of subjects that has the most failures: one broken client is no failure of the cache.
+   * The number of requests without those of the group of subjects that has the most failures: one faulty client is no failure of the cache.
    */
   readonly requestsOfOthers: number
   readonly failuresOfOthers: number
@@ -52,7 +52,10 @@ export interface HitRates {
   readonly hits: number
   readonly firstDayReads: number
   readonly firstDayHits: number
-  /** The decrease of the hit rate since the first day of the stage, as a difference of ratios; positive: fewer hits than then. */
+  /**
+   * The decrease of the hit rate since the same hour of the stage's first day, as a difference of ratios; positive: fewer hits than on that
+   * day.
+   */
   readonly fall: Difference
 }
 
@@ -68,7 +71,7 @@ export interface ByQuantile<T> {
  * change.
  */
 export interface WindowEvidence {
-  /** The number of minutes that the current window of the stage contains. */
+  /** The number of minutes in the current window of the stage. */
   readonly minutes: number
   /**
    * The change of latency that is tolerated in this window of the stage, as the logarithm of an odds ratio: short windows vary by chance.
@@ -90,9 +93,9 @@ export interface WindowEvidence {
  */
 export type Missing = { readonly of: 'before' } | { readonly of: 'groups', readonly count: number, readonly needed: number }
 
-/** The measurements of one stage by which `judge` decides: plain data. */
+/** The measurements of one stage by which the function `judge` decides on it; it contains data only, no methods. */
 export interface Evidence {
-  /** 0: the baseline, in which no subject is cached. */
+  /** The number of the stage. 0: the baseline, in which no subject is cached. */
   readonly stage: number
   /** The percent of cached subjects in the stage. */
   readonly percent: number
@@ -107,7 +110,7 @@ export interface Evidence {
    * beyond the same difference before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a variance.
    */
   readonly latency: ByQuantile<Difference | undefined>
-  /** The reason why a member of `latency` is `undefined`. */
+  /** The reason why a quantile of `latency` is `undefined`; `undefined` if there is no such reason. */
   readonly missing: Missing | undefined
   /**
    * The values that `latency` would have if all requests became 20 % slower, by the control arm's durations; `undefined`: the control arm
@@ -116,7 +119,9 @@ export interface Evidence {
   readonly regression: ByQuantile<number> | undefined
   /** How much likelier a request of the subjects that this stage added is to fail, compared as in `latency`. */
   readonly failures: Difference | undefined
-  /** As `failures`, but of the stage alone: the time before the stage may have had too few failures to compare with. */
+  /**
+   * The same estimate as `failures`, but of the stage alone, since the time before the stage may have had too few failures to compare with.
+   */
   readonly ownFailures: Difference | undefined
   /** Loads per read in the cached arm minus loads per read in the control arm. */
   readonly loads: Difference | undefined

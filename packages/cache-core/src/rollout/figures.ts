@@ -1,8 +1,8 @@
 import type { Difference } from './evidence.js'
 
 /**
- * The largest number that is shown to an operator; larger ones are shown as `more than 1000`, since they come from few requests and are
- * imprecise.
+ * The largest number that is shown to an operator; larger ones are shown as `more than 1000`, since such numbers come from few requests and
+ * are imprecise.
  */
 const LARGEST = 1000
 
@@ -33,16 +33,16 @@ export function lastMinutes (minutes: number): string {
   return minutes < 120 ? `in the last ${minutes} minutes` : `in the last ${number(minutes / 60)} hours`
 }
 
-/** The unit in which a difference between the arms is shown to an operator. */
+/** The unit in which an operator sees a difference between the arms. */
 export interface Scale {
   readonly unit: 'percent' | 'points'
   value (difference: number): number
   shown (difference: Difference): string
 }
 
-/** Shows the logarithm of an odds ratio as a change of the odds in percent. */
+/** Formats the logarithm of an odds ratio as a change of the odds in percent. */
 export const asOdds: Scale = scale('percent', '%', (difference) => 100 * Math.expm1(difference))
-/** Shows a difference of ratios in percentage points. */
+/** Formats a difference of ratios in percentage points. */
 export const asPoints: Scale = scale('points', 'points', (difference) => 100 * difference)
 
 function scale (unit: Scale['unit'], suffix: string, value: (difference: number) => number): Scale {

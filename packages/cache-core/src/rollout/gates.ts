@@ -69,7 +69,10 @@ function absoluteRows (evidence: Evidence, criteria: Criteria): GateRow[] {
   ]
 }
 
-/** Evaluates the last ten minutes alone: many failed requests in the cached arm make the stage step back before its sample is complete. */
+/**
+ * Evaluates the last ten minutes alone. A burst of failed requests in the cached arm makes the stage step back before its sample is
+ * complete.
+ */
 function burstRow ({ recent: { minutes, cached, control }, hasControl }: Evidence, limit: number): GateRow {
   const value = share(cached.failures, cached.requests)
   const isAbove = excess(cached.failures, cached.requests, limit / 100) > CERTAIN &&
@@ -113,8 +116,8 @@ type Failures = Pick<WindowEvidence, 'cached' | 'control'>
 type FailingCounts = Pick<WindowEvidence, 'cached' | 'control' | 'ownFailures'>
 
 /**
- * Whether the share of failed requests in the cached arm is certainly above a limit in percent and, if there is a control arm, above its
- * share.
+ * Whether the share of failed requests in the cached arm is certainly above a limit in percent and, if there is a control arm, above the
+ * share in the control arm.
  */
 function isFailing ({ cached, control, ownFailures }: FailingCounts, { hasControl }: Evidence, limit = Infinity): boolean {
   return excess(cached.failures, cached.requests, limit / 100) > CERTAIN && (!hasControl || failsMore(cached, control, ownFailures))

@@ -53,7 +53,7 @@ export class GroupDifference {
     this.#now = new WindowedSums(() => new GroupSums(groups - this.#first))
   }
 
-  /** Drops the sums of the stage's minutes, but not those of the minutes before the stage. */
+  /** Drops the sums of the stage's minutes; the sums of the minutes before the stage remain. */
   restart (): void {
     this.#now.clear()
   }
@@ -143,7 +143,7 @@ export class GroupDifference {
     return {
       estimate: cohort.mean - control.mean,
       variance,
-      // The degrees of freedom of a sum of two variances, by the Welch-Satterthwaite equation.
+      // The degrees of freedom of a sum of two variances follow from the Welch-Satterthwaite equation.
       degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
       information,
       weight
@@ -158,17 +158,17 @@ export class GroupDifference {
 
   /**
    * The mean change of a channel in the groups of one arm. The groups are weighted as in a meta-analysis with random effects (DerSimonian
-   * and Laird, "Meta-analysis in clinical trials", 1986): by their number of requests if chance explains how they differ, more equally if
-   * it does not. One subject with many requests thus does not decide alone. Each group's deviation is divided by one minus its weight,
-   * which gives the variance of leaving one group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology
-   * 2002). The degrees of freedom follow from the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a
-   * t-test robust to cluster heterogeneity", 2017).
+   * and Laird, "Meta-analysis in clinical trials", 1986): by their number of requests if chance explains their differences, and more
+   * equally otherwise. One subject with many requests thus does not decide alone. Each group's deviation is divided by one minus its
+   * weight, which gives the variance of leaving one group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey
+   * Methodology 2002). The degrees of freedom follow from the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic
+   * behavior of a t-test robust to cluster heterogeneity", 2017).
    */
   #change (now: GroupSums, before: GroupSums | undefined, [from, to]: readonly [number, number]): MeanChange | undefined {
     const chanceOf = (of: GroupSums): number => (from === 0 ? of.cohortSpread : of.controlSpread) / this.#weight(of)
     const chanceNow = chanceOf(now)
-    // If the channel counted no request before the stage, such as no failure, the difference between the arms before the stage is taken as
-    // zero.
+    // Before the stage the channel may have counted no request, such as no failure; the difference between the arms before the stage is
+    // then taken as zero.
     const standing = before !== undefined && this.#weight(before) > 0 ? before : undefined
     const chanceBefore = standing === undefined ? 0 : chanceOf(standing)
     const changes: Change[] = []

@@ -6,7 +6,8 @@ import { differenceOf, differenceOfLook } from './sequential-test.js'
 const HOURS = 24
 const MINUTES = 60
 /**
- * The number of last minutes whose hit rate is compared by itself: earlier minutes of the hour do not dilute a sudden fall of the hit rate.
+ * The number of last minutes whose hit rate is compared separately, so that earlier minutes of the hour do not hide a sudden fall of the
+ * hit rate.
  */
 const LAST_MINUTES = 10
 
@@ -16,7 +17,7 @@ interface Minute { readonly hits: number, readonly reads: number }
 export class HitHistory {
   #first: RatioSums[] = []
   #current = new RatioSums()
-  /** The counts of hits and reads in the last minutes of the current hour. */
+  /** The hits and reads of each of the last minutes in the current hour. */
   #last: Minute[] = []
   /** Hours since the epoch: `#firstHour` is that in which the stage began, `#hour` that of `#current`. */
   #firstHour = 0
@@ -68,8 +69,8 @@ export class HitHistory {
 
   /**
    * Compares the hit rate of the last minutes, up to ten, with that of the same hour of the stage's first day; `undefined` in the same
-   * cases as `rates`. The variance is at least that between the minutes of the first day: an hour whose hit rate dips for some minutes
-   * every day is no fall.
+   * cases as `rates`. The variance is at least that between the minutes of the first day: a hit rate that falls for some minutes of an hour
+   * every day does not count as a fall.
    */
   recentRates (): HitRates | undefined {
     const then = this.#then()

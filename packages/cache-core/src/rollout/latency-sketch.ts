@@ -51,7 +51,7 @@ export function sumCounts (counts: Float64Array, from: number, end: number): num
  * merged by adding their counts, as in DDSketch (Masson, Rim, Lee, "DDSketch", VLDB 2019).
  */
 export class LatencySketch {
-  /** The number of durations per bucket. */
+  /** The number of measured durations in each bucket of the sketch. */
   readonly counts = new Float64Array(SKETCH_BUCKETS)
 
   add (milliseconds: number, times = 1): void {

@@ -12,22 +12,22 @@ const MIXED = 65_535
 
 /** Counts of reads and of operations of the cache in one arm of the rollout. */
 export interface ArmCounts {
-  /** Reads of a key: hits and misses. */
+  /** The number of reads of a key, both hits and misses. */
   reads: number
-  /** Reads that found an entry, fresh or stale. */
+  /** The number of reads that found an entry, fresh or stale. */
   hits: number
   /** Runs of a loader, including those in the background. In the control arm each read that has a loader runs it. */
   loads: number
-  /** Operations of the cache that failed. */
+  /** The number of cache operations that failed. */
   cacheErrors: number
-  /** All operations of the cache, including failed ones. */
+  /** The number of all cache operations, including failed ones. */
   operations: number
 }
 
 /** The names of the counts of an arm, in the order in which they are encoded. */
 export const ARM_COUNTS = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
 
-/** Returns counts of an arm that are all 0. */
+/** Returns new counts of an arm, all of them 0. */
 export function noCounts (): ArmCounts {
   return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
 }
@@ -38,9 +38,9 @@ export interface Minute {
   readonly layout: number
   /** The number of buckets of subjects that were cached during the whole minute; `undefined`: the percent changed within the minute. */
   readonly limit: number | undefined
-  /** The number of requests by group of subjects. */
+  /** The number of requests in this minute, by group of subjects. */
   readonly requests: ArrayLike<number>
-  /** The number of requests with a status of 500 or more, by group of subjects. */
+  /** The number of requests in this minute with a status of 500 or more, by group of subjects. */
   readonly failures: ArrayLike<number>
   readonly cached: Readonly<ArmCounts>
   readonly control: Readonly<ArmCounts>
@@ -52,7 +52,7 @@ export interface Minute {
 
 /**
  * The counts of one process in one minute: requests, failures and durations by group of subjects; reads, hits, loads and errors of the
- * cache by arm. Only requests that used `request.cache` are counted. Requests of both arms call it alike, so that the arms are comparable.
+ * cache by arm. Only requests that used `request.cache` are counted. This rule is the same for both arms, so that the arms are comparable.
  */
 export class MinuteCounts implements Minute {
   readonly layout: number

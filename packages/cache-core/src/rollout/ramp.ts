@@ -3,8 +3,8 @@ import { effectivePercent, type CanaryState } from './canary-state.js'
 
 /**
  * The progress of a gradual raise of the percent (a ramp) in this process. When the process first sees the ramp, its progress follows from
- * the store's clock, so that all processes agree. From then on the local clock counts, since the ramp would stand still if the rollout
- * store's clock were set back.
+ * the store's clock, so that all processes agree. From then on the progress follows from the local clock, since the ramp would stop if the
+ * rollout store's clock were set back.
  */
 export class Ramp {
   readonly #clock: () => Clock

@@ -12,7 +12,7 @@ export const RECENT_MINUTES = 10
 interface Row {
   readonly requests: Float64Array
   readonly failures: Float64Array
-  /** Two numbers per arm: the loads and the reads of the minute. */
+  /** Two numbers of the cached arm: its loads and its reads in the minute; `control` has those of the control arm. */
   readonly cached: Float64Array
   readonly control: Float64Array
 }

@@ -24,7 +24,8 @@ export const rolloutProperties = {
    */
   holdOut: Type.Optional(Type.Number({ minimum: 0, maximum: 50 })),
   /**
-   * Shadow reads: values that are loaded in the control arm are compared with the cache's entries, which are not served. See Shadow reads.
+   * Shadow reads: values that are loaded in the control arm are compared with the cache's entries, which are not served. See the section
+   * Shadow reads of the README.
    * @default off
    */
   shadow: Type.Optional(Type.Object({

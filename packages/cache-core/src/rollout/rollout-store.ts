@@ -7,12 +7,12 @@ export const REPORT_MINUTES = 60
 
 /**
  * The documents and counts that the processes of one app share for a canary. Every method rejects while the store cannot be reached; the
- * caller limits the time of a call that hangs.
+ * caller of the method limits its time.
  */
 export interface RolloutStore {
   /** Returns the time of the rollout store's clock, in milliseconds since 1970. */
   now (): Promise<number>
-  /** Returns the text of the state document of the rollout, unchecked; `undefined`: none is stored. */
+  /** Returns the text of the state document of the rollout, which may be damaged; `undefined`: no document is stored. */
   read (): Promise<string | undefined>
   /**
    * Replaces the state document if the stored one still has the revision `expected` (`undefined`: if none is stored). In the same step the
@@ -31,21 +31,24 @@ export interface RolloutStore {
    * it.
    */
   lead (processId: string, ttlMs: number): Promise<boolean>
-  /** Frees the lease if `processId` holds it. */
+  /** Releases the decider's lease if `processId` holds it. */
   resign (processId: string): Promise<void>
-  /** Returns the last history records of the rollout, the newest first; at most `MAX_HISTORY` are stored. */
+  /** Returns the last history records of the rollout, the newest first; the store has at most `MAX_HISTORY`. */
   history (limit: number): Promise<string[]>
   /** Stores the counts of one process in one minute, for `REPORT_MINUTES`, in place of earlier counts of the same process and minute. */
   report (minute: number, processId: string, counts: Uint8Array): Promise<void>
-  /** Returns the counts that all processes stored for one minute. */
+  /** Returns the encoded counts that the processes have stored for one minute. */
   reports (minute: number): Promise<Uint8Array[]>
-  /** Returns the evidence that the decider has stored; `undefined`: none is stored. */
+  /** Returns the evidence that the decider has stored; `undefined`: no evidence is stored. */
   readEvidence (): Promise<Uint8Array | undefined>
   /** Stores the evidence of the decider; `false`: `processId` does not hold the lease, and nothing was stored. */
   writeEvidence (processId: string, evidence: Uint8Array): Promise<boolean>
 }
 
-/** The highest revision of a state document. A higher one cannot be from this package, and no later document could exceed it. */
+/**
+ * The highest revision of a state document. A document with a higher revision cannot be from this package, and no later document could
+ * exceed that revision.
+ */
 export const MAX_REVISION = 2 ** 52
 
 /** Returns the member `revision` of a JSON document; 0 if the text is no JSON object, or the member is no whole number from 0 to 2^52. */
@@ -54,7 +57,7 @@ export function revisionOf (text: string): number {
     const { revision } = JSON.parse(text) as { revision?: unknown }
     return Number.isSafeInteger(revision) && (revision as number) >= 0 && (revision as number) <= MAX_REVISION ? revision as number : 0
   } catch {
-    // A text that cannot be parsed counts as a state document of revision 0.
+    // A text that cannot be parsed as JSON counts as a state document of revision 0.
     return 0
   }
 }
@@ -93,7 +96,7 @@ export class MemoryRolloutStore implements RolloutStore {
   }
 
   watch (listener: () => void): () => void {
-    // Each call of `watch` adds a function of its own, so that a listener that was added twice can be removed once at a time.
+    // Each call of `watch` adds a separate function: a listener that was added twice is then removed once per call of its remover.
     const own = (): void => listener()
     this.#listeners.add(own)
     return () => { this.#listeners.delete(own) }

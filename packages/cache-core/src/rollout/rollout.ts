@@ -6,7 +6,7 @@ import { settingsSchema, type RolloutSettings } from './rollout-options.js'
 export type { RolloutSettings }
 
 const DEFAULTS = defaultsOf(settingsSchema, 'percent', 'allow', 'salt')
-/** The number of buckets to which subjects are assigned. */
+/** The number of buckets to which the rollout assigns subjects. */
 export const BUCKETS = 10_000
 const OFFSET_BASIS = 0x811c9dc5
 const PRIME = 0x01000193
@@ -20,12 +20,12 @@ export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   return (hashOn(subject, hashOn(`${salt}:`, OFFSET_BASIS)) >>> 0) % BUCKETS
 }
 
-/** Continues an FNV-1a hash with the UTF-8 bytes of a text. */
+/** Continues an FNV-1a hash with the UTF-8 bytes of a further text. */
 function hashOn (text: string, begun: number): number {
   let hash = begun
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
-    // As long as a text is ASCII, its UTF-16 units are its UTF-8 bytes, so that no array of bytes is needed.
+    // The UTF-16 units of an ASCII text are its UTF-8 bytes, so that the text need not be encoded to bytes.
     if (unit > 0x7f) return hashBytes(text, begun)
     hash = Math.imul(hash ^ unit, PRIME)
   }
@@ -47,7 +47,7 @@ export function bucketsOf (percent: number): number {
 export class Rollout {
   /** Whether the rollout caches all keys and subjects, so that no decision is needed. A field, since every call of the cache reads it. */
   isComplete = true
-  /** Whether the percent of cached subjects alone decides (0 or 100), so that no subject is needed. */
+  /** Whether the percent of cached subjects is 0 or 100, so that no subject must be known. */
   isAllOrNothing = true
   /** Whether any key pattern has a percent of its own. */
   hasPatternPercents = false
@@ -59,7 +59,7 @@ export class Rollout {
   #patternLimits: ReadonlyMap<string, number> = new Map()
   #patterns: Readonly<Record<string, number>> = {}
   #isMeasured = false
-  /** Subjects whose bucket is below this number are in the cached arm. */
+  /** The limit of the rollout: subjects whose bucket is below this number are in the cached arm. */
   #limit = BUCKETS
   readonly #changed: (percent: number) => void
   readonly #allowed: (patterns: readonly string[]) => void
@@ -131,8 +131,8 @@ export class Rollout {
   }
 
   /**
-   * The percents of cached subjects for single key patterns. A pattern is cached for the subjects below its own percent and the common
-   * percent.
+   * The percents of cached subjects for single key patterns. A pattern is cached for the subjects that both its own percent and the common
+   * percent include.
    */
   get patterns (): Readonly<Record<string, number>> { return this.#patterns }
 

@@ -28,12 +28,11 @@ export interface QuantileRatio { readonly ratio: number, readonly low: number, r
 
 /**
  * The ratio of a quantile of request durations in the cached arm to that in the control arm, with its confidence interval of 95 %;
- * `undefined`: an arm has less than 1000 requests, or less than 5 groups with requests.
- *
- * The interval comes from estimates that leave out one group of subjects at a time (delete-a-group jackknife; Kott, "The delete-a-group
- * jackknife", Journal of Official Statistics 2001): groups are independent of one another, single requests are not. To leave out single
- * requests would give a wrong variance for a quantile, to leave out groups of many requests does not (Shao and Wu, "A general theory for
- * jackknife variance estimation", Annals of Statistics 1989).
+ * `undefined`: an arm has less than 1000 requests, or less than 5 groups with requests. The interval comes from estimates that leave out
+ * one group of subjects at a time (delete-a-group jackknife; Kott, "The delete-a-group jackknife", Journal of Official Statistics 2001).
+ * Groups are independent of one another; single requests are not. Leaving out single requests would give a wrong variance for a quantile;
+ * leaving out groups of many requests gives a right one (Shao and Wu, "A general theory for jackknife variance estimation", Annals of
+ * Statistics 1989).
  */
 export function quantileRatio (cached: ArmMeasurement, control: ArmMeasurement, quantile: number): QuantileRatio | undefined {
   const one = logQuantile(cached.sketches, quantile)
@@ -70,15 +69,15 @@ function logQuantile (sketches: readonly LatencySketch[], quantile: number): Log
 
 /**
  * Describes the difference of two arms in a sentence: `cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads`. The number in
- * brackets is half the width of the confidence interval of 95 %, in percentage points. A difference that may be due to chance is named as
- * such. Loads are counted per read.
+ * brackets is half the width of the confidence interval of 95 %, in percentage points. The sentence says of a difference whether it may be
+ * due to chance. Loads are counted per read.
  * @param about the parts of the sentence: a route has no loads, and a key pattern no requests
  */
 export function armSentence (cached: ArmMeasurement, control: ArmMeasurement, about: readonly SentencePart[] = ['latency', 'errors', 'loads']): string {
   return `cached arm: ${about.map((part) => PARTS[part](cached, control)).join(', ')}`
 }
 
-/** A part of the sentence that compares both arms. */
+/** The name of a part of the sentence that compares both arms. */
 export type SentencePart = 'latency' | 'errors' | 'loads'
 
 const PARTS: Readonly<Record<SentencePart, (cached: ArmMeasurement, control: ArmMeasurement) => string>> = {

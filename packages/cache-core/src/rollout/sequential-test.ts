@@ -8,10 +8,10 @@ import type { Difference } from './evidence.js'
 const RHO = 2000
 
 /**
- * The boundary of a sequential test, in standard errors: if the true difference is zero, an endless series of evaluations ever exceeds it
- * with a probability of at most `alpha`. So evaluating often does not add false alarms, unlike with p-values. It is the one-sided normal
- * mixture of Robbins ("Statistical methods related to the law of the iterated logarithm", 1970) as in Howard, Ramdas, McAuliffe and Sekhon
- * ("Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 2021), used as an asymptotic sequence
+ * The boundary of a sequential test, in standard errors: if the true difference is zero, the probability that any evaluation of an endless
+ * series exceeds it is at most `alpha`. Unlike with p-values, frequent evaluation therefore adds no false alarms. It is the one-sided
+ * normal mixture of Robbins ("Statistical methods related to the law of the iterated logarithm", 1970) as in Howard, Ramdas, McAuliffe and
+ * Sekhon ("Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 2021), used as an asymptotic sequence
  * (Waudby-Smith et al., "Time-uniform central limit theory", 2024). Estimates from a growing sample behave as a Brownian motion, also if
  * each is compared with the time before the stage (Jennison and Turnbull, "Group-sequential analysis incorporating covariate information",
  * JASA 1997).
@@ -23,8 +23,8 @@ export function boundary (information: number, alpha: number): number {
 }
 
 /**
- * Converts a t statistic to the standard normal value with the same tail probability: few groups estimate a variance imprecisely. By
- * Wallace ("Bounds on normal approximations to Student's and the chi-square distributions", 1959).
+ * Converts a t statistic to the standard normal value with the same tail probability: a t statistic is needed since few groups give an
+ * imprecise variance. The formula is by Wallace ("Bounds on normal approximations to Student's and the chi-square distributions", 1959).
  */
 export function normalOfT (t: number, degrees: number): number {
   return Math.sign(t) * (8 * degrees + 1) / (8 * degrees + 3) * Math.sqrt(degrees * Math.log1p(t * t / degrees))
@@ -62,15 +62,15 @@ export function differenceOf (estimate: Estimate, alpha: number): Difference {
 }
 
 /**
- * The number of standard errors that a difference in a window must exceed in one evaluation; chance alone exceeds it once in 5 * 10^7. With
- * one evaluation per minute a rollout of 11 days has 16 000. Three windows with five comparisons each then have a probability of about 0.5
- * % for any false alarm, as the sum of all evaluations. Windows that begin at different times are the tests of an e-detector (Shin, Ramdas
- * and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022). Here probabilities are summed instead of
- * e-processes, since few groups give a t statistic and no e-process.
+ * The number of standard errors that a difference in a window must exceed in one evaluation; chance alone exceeds it once in 5 * 10^7
+ * evaluations. With one evaluation per minute a rollout of 11 days has 16 000 evaluations. Three windows with five comparisons each then
+ * have a probability of about 0.5 % for any false alarm, as the sum of all evaluations. Windows that begin at different times are the tests
+ * of an e-detector (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022). Here
+ * probabilities are summed instead of e-processes, since few groups give a t statistic and no e-process.
  */
 const LOOK_HEIGHT = 5.49
 
-/** Returns the difference between the arms with bounds that chance exceeds in one evaluation with a probability of 2 * 10^-8. */
+/** Returns the difference between the arms with bounds for one evaluation: the probability that chance exceeds them is 2 * 10^-8. */
 export function differenceOfLook (estimate: Estimate): Difference {
   return differenceAt(estimate, LOOK_HEIGHT)
 }
@@ -88,8 +88,9 @@ function differenceAt ({ estimate, variance, degrees }: Estimate, height: number
 }
 
 /**
- * The logarithm of the likelihood ratio of a measured share of failures against a fixed one: `n * KL(share, fixed)`, 0 if the share is not
- * above it. By Chernoff's bound, chance gives such a share or a higher one with at most the probability `exp(-ratio)`.
+ * The logarithm of the likelihood ratio of a measured share of failures against a fixed share: `n * KL(share, fixed)`, 0 if the measured
+ * share is not above the fixed one. By Chernoff's bound, chance gives such a share or a higher one with at most the probability
+ * `exp(-ratio)`.
  */
 export function excess (count: number, total: number, fixed: number): number {
   return total === 0 || count / total <= fixed ? 0 : divergence(count, total, fixed)

@@ -44,7 +44,10 @@ export class SharedState {
     this.#ramp = new Ramp(clock)
   }
 
-  /** The last state of the canary that was read or written, without a ramp that is over. A damaged or lost document does not change it. */
+  /**
+   * The last state of the canary that was read or written, without a ramp that has ended. A damaged or lost document does not change the
+   * known state.
+   */
   get state (): CanaryState | undefined {
     if (this.#state?.ramp !== undefined && this.#ramp.isOver) {
       const { ramp: _over, ...settled } = this.#state
@@ -78,8 +81,8 @@ export class SharedState {
   }
 
   /**
-   * The percent of cached subjects in the last known state, during a ramp between two stages; 0 if there is no state, or if the kill switch
-   * was used.
+   * The percent of cached subjects in the last known state; during a ramp it lies between the percents of two stages; 0 if there is no
+   * state, or if the kill switch was used.
    */
   get rampPercent (): number {
     const { state } = this
@@ -87,8 +90,8 @@ export class SharedState {
   }
 
   /**
-   * Whether this process may continue a rollout that was begun under other options (another plan). With `advance: 'manual'` it may only if
-   * that changes no percent.
+   * Whether this process may continue a rollout that was begun under other options (another plan). With `advance: 'manual'` it may do so
+   * only if the percent does not change.
    */
   get mayAdopt (): boolean {
     return this.#plan.advance === 'auto' || this.state === undefined || ownPercents(this.#plan).includes(this.state.percent)
@@ -99,7 +102,7 @@ export class SharedState {
     return this.#clock().now() - this.#changedAt
   }
 
-  /** Forgets all that was read from the rollout store, since another store will be used. */
+  /** Forgets everything that was read from the rollout store, since another store will be used. */
   reset (): void {
     this.#state = this.storedRevision = this.unreadable = this.#emptySince = this.#offset = this.#lastReadAt = undefined
     this.#hasFailed = false
@@ -134,7 +137,7 @@ export class SharedState {
     const calls = this.#calls()
     try {
       const [text, now] = await Promise.all([calls.call('read', (store) => store.read()), calls.call('now', (store) => store.now())])
-      // The canary got another rollout store during the read, so this result does not count.
+      // The canary got another rollout store during the read, so the result of this read is ignored.
       if (calls !== this.#calls()) return false
       const local = this.#clock().now()
       this.#offset = now - local
@@ -145,7 +148,7 @@ export class SharedState {
       if (lost !== undefined) await this.replace(lost)
       return true
     } catch {
-      // The status and the log of the rollout report the failure, by `isAway`.
+      // The status and the log report the failed read through `isAway`.
       if (calls === this.#calls()) this.#hasFailed = true
       return false
     }

@@ -5,7 +5,7 @@ export const REGRESSION = 1.2
 
 /**
  * The logarithm of the odds ratio that requests exceed a latency quantile once all requests last `REGRESSION` times as long. The odds ratio
- * depends on the distribution: it is large if durations are alike, and small in a heavy tail. 0 without durations.
+ * depends on the distribution: it is large if durations are similar, and small in a heavy tail. The result is 0 without durations.
  */
 export function oddsOfRegression (sketch: LatencySketch, quantile: number): number {
   const { total } = sketch
@@ -18,8 +18,8 @@ export function oddsOfRegression (sketch: LatencySketch, quantile: number): numb
 }
 
 /**
- * The logarithm of the odds of a share of requests. Counts of none and of all are moved by half a request, since their odds would be
- * infinite.
+ * The logarithm of the odds of a share of requests. If no request or every request counts, half a request is added or subtracted, since the
+ * odds would be infinite.
  */
 function logit (count: number, total: number): number {
   const bounded = Math.min(total - 0.5, Math.max(0.5, count))

@@ -2,7 +2,7 @@ import { timeout } from '../contract/errors.js'
 import { Deadlines } from '../lib/deadlines.js'
 import type { RolloutStore } from './rollout-store.js'
 
-/** Milliseconds after which a call of the rollout store has failed. */
+/** The time limit of a call of the rollout store, in milliseconds. */
 export const STORE_LIMIT_MS = 2000
 
 /**

@@ -11,9 +11,9 @@ const MIN_MINUTES = 60
 const MIN_REQUESTS = 1000
 
 /**
- * The latency quantiles of the last whole hour, as buckets of `LatencySketch`, in the groups that are in the control arm of a stage. They
- * are taken from the same groups during the stage and before it, so that both times are measured at the same latency. A threshold is fixed
- * before the minute that is compared with it: the slow requests of that minute would otherwise raise it.
+ * The latency quantiles of the last whole hour, as buckets of `LatencySketch`, in the groups that are in the control arm of a stage. The
+ * same groups are used during the stage and before it, so that both periods are measured by the same threshold. A threshold is computed
+ * before the minute that is compared with it, since the slow requests of that minute would raise it.
  */
 export class Thresholds {
   #sketch = new LatencySketch()

@@ -2,12 +2,12 @@ import type { ByteReader, ByteWriter } from './bytes.js'
 
 /**
  * The lengths of the windows of a stage in minutes; each length divides the next. A window starts again when its length has passed, so that
- * a change late in a stage soon fills a window, while the sums of the whole stage dilute it. Twenty minutes show a sudden large change; two
- * hours and a day show a change that needs more requests.
+ * a window soon shows a change that occurs late in a stage, while the sums of the whole stage dilute that change. Twenty minutes show a
+ * sudden large change; two hours and a day show a change that needs more requests.
  */
 export const WINDOW_MINUTES = [20, 120, 1440] as const
 
-/** Sums of counts that can be added to one another. */
+/** Sums of counts to which other sums of the same kind can be added. */
 export interface Addable<S> {
   add (other: S): void
   clear (): void
@@ -17,8 +17,8 @@ export interface Addable<S> {
 
 /**
  * The sums of a canary's stage for each of its windows. The counts of a minute are added to the shortest window only. When a window ends,
- * its sums are added to the next longer window, and at last to the sums of the stage. So a minute costs one addition, and nothing is stored
- * per minute.
+ * its sums are added to the next longer window, and finally to the sums of the stage. A minute therefore costs one addition, and no counts
+ * are stored per minute.
  */
 export class WindowedSums<S extends Addable<S>> {
   readonly #create: () => S

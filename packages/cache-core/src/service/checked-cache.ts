@@ -7,8 +7,8 @@ import { NULL_MARKER } from './implementation-result.js'
 import type { KeyRule, KeyRules } from './key-rule.js'
 
 /**
- * An implementation behind the rules of key patterns: keys have the version of their pattern, a stored value that does not pass the schema
- * is a miss, and a value that does not pass is not stored. Calls for keys without a rule are those of the implementation.
+ * An implementation behind the rules of key patterns: keys in the store contain the version of their pattern, a stored value that does not
+ * match the schema is a miss, and a new value that does not match is not stored. Calls for keys without a rule are passed on unchanged.
  */
 export class CheckedCache implements Immediate, NearReads {
   readonly #impl: Cache
@@ -97,7 +97,7 @@ export class CheckedCache implements Immediate, NearReads {
     return this.#impl.lock!(keyBy(this.#rules.ruleOf(key), key), options)
   }
 
-  /** Removes several entries; the first error is the result, after each key was tried. */
+  /** Removes several entries. The removal of each key is tried, and the first error is the result. */
   #remove (keys: string[]): Promise<Result<void>> {
     if (keys.length === 1) return this.#impl.del(keys[0]!)
     if (this.#impl.delMany !== undefined) return this.#impl.delMany(keys)
@@ -114,7 +114,7 @@ export class CheckedCache implements Immediate, NearReads {
     return this.#passes(rule, result.value.value) ? result : MISS
   }
 
-  /** Whether a stored value passes; another one is counted as an error and reported once. */
+  /** Whether a stored value matches the schema of its key pattern; otherwise it is counted as an error, and reported once per pattern. */
   #passes (rule: KeyRule | undefined, value: unknown): boolean {
     const why = rule?.refusal(value === NULL_MARKER ? null : value)
     if (rule === undefined || why === undefined || value === undefined) return true
@@ -135,12 +135,15 @@ function keyBy (rule: KeyRule | undefined, key: string): string {
   return rule === undefined ? key : rule.keyOf(key)
 }
 
-/** Whether a result is ok; an implementation of the app may return something that is no `Result`. */
+/** Whether a result is ok. The result may be no `Result`, since an implementation of the app may return anything. */
 function isOk<T> (result: Result<T>): result is { ok: true; value: T } {
   return typeof result === 'object' && result !== null && result.ok === true
 }
 
-/** The result of a call after `change`; an implementation of the app may return no promise. */
+/**
+ * Returns the result of a call of the implementation after `change` was applied to it. The function is async, since an implementation of
+ * the app may return no promise.
+ */
 async function after<T> (pending: Promise<T>, change: (result: T) => T): Promise<T> {
   return change(await pending)
 }

@@ -7,7 +7,10 @@ import { DONE, err, MISS, STORED_NULL, type Err, type Ok, type Result } from '..
  */
 export const NULL_MARKER = '\u0000@x/cache-core:null'
 
-/** Returns the value that an implementation stores in place of a value: the marker in place of `null`, if it has no `getEntry`. */
+/**
+ * Returns the value that an implementation stores in place of a value: if the implementation has no `getEntry`, `NULL_MARKER` stands for
+ * `null`.
+ */
 export function toMarked ({ getEntry }: Pick<Cache, 'getEntry'>, value: unknown): unknown {
   return value === null && getEntry === undefined ? NULL_MARKER : value
 }
@@ -20,7 +23,7 @@ export function toRead<T> (operation: string, answer: unknown): Result<T | null>
   return result.value === NULL_MARKER ? STORED_NULL : result
 }
 
-/** Returns the value that an implementation's method returned if it is a `Result`, else an error that names the operation. */
+/** Returns what a method of an implementation returned if it is a `Result`; otherwise the result is an error that names the operation. */
 export function toResult<T> (operation: string, result: unknown): Result<T> {
   if (typeof result === 'object' && result !== null) {
     const { ok: isOk, error } = result as Partial<Ok<T> & Err>

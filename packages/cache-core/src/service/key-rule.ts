@@ -7,7 +7,7 @@ export class KeyRule {
   readonly #check: ((value: unknown) => Refusal) | undefined
   readonly #suffix: string
   readonly #before: string | undefined
-  /** Whether it was reported that a stored value, or a loaded one, does not pass. */
+  /** Whether it was reported that a stored value, or a loaded value, does not match the schema. */
   readonly reported = { stored: false, loaded: false }
 
   /**
@@ -27,26 +27,26 @@ export class KeyRule {
   }
 
   /**
-   * Returns the keys that a removal removes: of this version, of the version before, and without a version. Processes of the version before
-   * may still run.
+   * Returns the keys in the store that a removal removes: those of this version, of the previous version, and without a version. Processes
+   * with the previous version may still run.
    */
   removedBy (key: string): string[] {
     if (this.#suffix === '') return [key]
     return this.#before === undefined ? [key + this.#suffix, key] : [key + this.#suffix, key + this.#before, key]
   }
 
-  /** Returns why a value does not pass the schema; `undefined`: it passes, or there is none. */
+  /** Returns the reason why a value does not match the schema; `undefined`: the value matches, or there is no schema. */
   refusal (value: unknown): Refusal {
     return this.#check?.(value)
   }
 }
 
-/** The rules of key patterns, and the report about values that do not pass. */
+/** The rules of key patterns, and the report about values that do not match a schema. */
 export interface KeyRules {
-  /** Whether a key pattern has a rule. */
+  /** Whether at least one key pattern has a rule (a schema or a version). */
   readonly hasRules: boolean
   ruleOf (key: string): KeyRule | undefined
-  /** Reports a value that does not pass, once per key pattern and kind. */
+  /** Reports a value that does not match its schema, once per key pattern and kind. */
   report (rule: KeyRule, kind: 'stored' | 'loaded', why: string): void
 }
 

@@ -13,18 +13,18 @@ const window = () => Type.Optional(Type.Number({ minimum: 0, maximum: MAX_TTL })
 /** The schema of the options of one key pattern. */
 export const patternSchema = Type.Object({
   /**
-   * Seconds that an entry is fresh. It replaces the number of a call; a ttl of 0 in a call, and a ttl function, hold.
-   * @default that of the call
+   * Seconds that an entry is fresh. It replaces the ttl that a call gives as a number, but neither a ttl of 0 nor a ttl function.
+   * @default the ttl of the call
    */
   ttl: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: MAX_TTL })),
   /**
    * Seconds after the ttl in which the stale value is served while one load refreshes it. It replaces the number of a call, except 0.
-   * @default that of the call
+   * @default the window of the call
    */
   staleWhileRevalidate: window(),
   /**
    * Seconds after the ttl in which the stale value is served if loading fails. It replaces the number of a call, except 0.
-   * @default that of the call
+   * @default the window of the call
    */
   staleIfError: window(),
   /**
@@ -33,18 +33,19 @@ export const patternSchema = Type.Object({
    */
   tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: MAX_TAG_LENGTH }), { maxItems: 8 })),
   /**
-   * A Standard Schema, a TypeBox or JSON Schema, or a function that returns a boolean. A stored value that does not pass is a miss; a new one
-   * is not stored. Values are not changed by the schema, which must be synchronous.
+   * A Standard Schema, a TypeBox or JSON Schema, or a function that returns a boolean. A stored value that does not match is a miss; a new
+   * value that does not match is not stored. The schema must be synchronous, and does not change values.
    * @default none
    */
   schema: Type.Optional(Type.Unsafe<ValueSchema>(Type.Refine(Type.Unknown(), isSchema, () => 'a Standard Schema, a TypeBox or JSON Schema, or a function'))),
   /**
-   * The version of the values, a part of the keys in the store: entries of another version are misses.
+   * The version of the values, which is a part of the keys in the store, so that entries of another version are misses.
    * @default none
    */
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
   /**
-   * The maximum number of the pattern's entries in a MemoryCache; its least recently used entry makes room. Redis ignores it.
+   * The maximum number of the pattern's entries in a MemoryCache; beyond it the least recently used entry of the pattern is evicted. Redis
+   * ignores it.
    * @default the bounds of the MemoryCache
    */
   maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 }))
@@ -57,7 +58,7 @@ export const patternsOption = () => Type.Optional(Type.Unsafe<Record<string, Pat
 export type PatternOptions = Static<typeof patternSchema>
 
 /**
- * Returns a copy of the options of a key pattern, without members that are `undefined`.
+ * Checks the options of a key pattern, and returns a copy without members that are `undefined`.
  * @throws `CACHE_ERR_OPTION_INVALID` for a name that no key can have, and for wrong options
  */
 export function checkedPattern (name: string, options: unknown): PatternOptions {

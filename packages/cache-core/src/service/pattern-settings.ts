@@ -17,15 +17,15 @@ interface Settings {
   readonly rule: KeyRule | undefined
 }
 
-/** Emits a likely mistake of the app under a key pattern. */
+/** Emits an event about a likely mistake of the app in the keys or values of a key pattern. */
 type OnDoubt = (keyPattern: string, message: string) => void
 
 /** The parts of a call's options that the options of a key pattern may change. */
 type Changeable = Pick<GetOrSetOptions<any>, 'ttl' | 'staleWhileRevalidate' | 'staleIfError' | 'tags' | 'coveringTags'>
 
 /**
- * The options of key patterns: lifetimes, tags and limits that replace those of calls. An operator sets them from measurements, at the start
- * or at run time, while the numbers in calls were chosen before any measurement; so the number of the pattern takes precedence.
+ * The options of key patterns: lifetimes, tags and limits that replace those of calls. The options of the pattern take precedence over the
+ * numbers in calls, since an operator chooses them from measurements, at the start or at run time.
  */
 export class PatternSettings implements EntryLimits, KeyRules {
   hasRules = false
@@ -36,11 +36,12 @@ export class PatternSettings implements EntryLimits, KeyRules {
   readonly #onVersion: () => void
 
   /**
-   * Makes an empty table.
+   * Makes an empty table of options.
    * @param patterns finds the pattern of a key
-   * @param hasTags whether the implementation in service has tags; one without tags refuses entries with tags
-   * @param onDoubt is called once per key pattern if stored values do not pass its schema, and once if loaded ones do not
-   * @param onVersion is called after the keys in the store have changed: a load under way has a lease of an earlier key
+   * @param hasTags whether the implementation in service has tags; an implementation without tags refuses entries with tags
+   * @param onDoubt is called once per key pattern if stored values do not match its schema, and once if loaded values do not
+   * @param onVersion is called when a version has changed, and with it the keys in the store: the lease of a pending load is then for an
+   * earlier key
    */
   constructor (patterns: KeyPatterns, hasTags: () => boolean, onDoubt: OnDoubt, onVersion: () => void) {
     this.#patterns = patterns
@@ -52,14 +53,14 @@ export class PatternSettings implements EntryLimits, KeyRules {
   /** Whether no key pattern has options. */
   get isEmpty (): boolean { return this.#byName.size === 0 }
 
-  /** Returns the options of a key pattern; `undefined`: it has none. */
+  /** Returns the options of a key pattern; `undefined`: the pattern has no options. */
   get (name: string): Readonly<PatternOptions> | undefined {
     return this.#byName.get(name)?.options
   }
 
   /**
    * Sets the options of a key pattern, in place of its earlier ones; `undefined` removes them. They apply to calls that begin afterwards:
-   * stored entries keep their lifetimes and tags. If the version changes, the values of loads under way are not stored.
+   * stored entries keep their lifetimes and tags. If the version changes, the values of pending loads are not stored.
    * @throws `CACHE_ERR_OPTION_INVALID`
    */
   set (name: string, options: PatternOptions | undefined): void {
@@ -78,7 +79,7 @@ export class PatternSettings implements EntryLimits, KeyRules {
     if (this.get(name)?.version !== before) this.#onVersion()
   }
 
-  /** Returns the options of all key patterns by name. */
+  /** Returns the options of all key patterns, by name of the pattern. */
   all (): Record<string, Readonly<PatternOptions>> {
     return Object.fromEntries([...this.#byName].map(([name, { options }]) => [name, options]))
   }
@@ -104,23 +105,24 @@ export class PatternSettings implements EntryLimits, KeyRules {
     return this.#of(key)?.limit
   }
 
-  /** Returns the options of a `getOrSet` call with those of the key's pattern. */
+  /** Returns the options of a `getOrSet` call, with the lifetimes and tags that the options of the key's pattern set. */
   forLoad<T> (key: string, options: GetOrSetOptions<T>): GetOrSetOptions<T> {
     const own = this.#of(key)?.options
     if (own === undefined || typeof options !== 'object' || options === null) return options
     return { ...options, ...lifetimes(own, options), ...this.#tags(own, options) }
   }
 
-  /** Returns the checked options of a `set` with those of the key's pattern. */
+  /** Returns the checked options of a `set`, with the lifetimes and tags that the options of the key's pattern set. */
   forSet (key: string, options: SetOptions): SetOptions {
     const own = this.#of(key)?.options
     if (own === undefined) return options
-    // A `set` without `tags` gives the entry the tags of its snapshot; the pattern's tags, if passed on here, would replace those.
+    // A `set` without `tags` gives the entry the tags of its snapshot; the pattern's tags, if passed on here, would replace the tags of the
+    // snapshot.
     const tags = options.tags === undefined && options.snapshot !== undefined ? NONE : this.#tags(own, options)
     return { ...options, ...lifetimes(own, options) as SetOptions, ...tags }
   }
 
-  /** Returns the settings of a key's pattern. Stored responses have none: their lifetimes are those of HTTP. */
+  /** Returns the settings of a key's pattern; `undefined`: none. Stored responses have none, since their lifetimes are those of HTTP. */
   #of (key: string): Settings | undefined {
     if (this.#byName.size === 0 || typeof key !== 'string' || isResponse(key)) return undefined
     return this.#byName.get(this.#patterns.of(key))
@@ -128,7 +130,8 @@ export class PatternSettings implements EntryLimits, KeyRules {
 
   #tags ({ tags: own = [] }: PatternOptions, { tags, coveringTags }: Changeable): Pick<SetOptions, 'tags'> & Pick<Changeable, 'coveringTags'> {
     if (own.length === 0 || !this.#hasTags()) return NONE
-    // The pattern's tags cover no tag of a function: the app does not invalidate them whenever it invalidates such a tag.
+    // The tags of the pattern are not passed on as covering tags. A covering tag must be invalidated whenever a tag of the function is,
+    // which the app does not do for tags of a pattern.
     if (typeof tags === 'function') return Array.isArray(coveringTags) && coveringTags.length > 0 ? { coveringTags: withTags(coveringTags, own) } : NONE
     return tags === undefined || Array.isArray(tags) ? { tags: withTags(tags ?? [], own) } : NONE
   }
@@ -143,7 +146,7 @@ function ruleOf (name: string, own: PatternOptions): KeyRule | undefined {
   }
 }
 
-/** The lifetimes of a call in which the numbers of the pattern replace those of the call. */
+/** The lifetimes of a call; numbers of its key pattern replace its own numbers. */
 function lifetimes (own: PatternOptions, given: Changeable): Pick<Changeable, 'ttl' | 'staleWhileRevalidate' | 'staleIfError'> {
   return {
     ttl: replaced(own.ttl, given.ttl),
@@ -153,8 +156,8 @@ function lifetimes (own: PatternOptions, given: Changeable): Pick<Changeable, 't
 }
 
 /**
- * The number of the pattern, unless the call has a 0 or a function: both decide about the value, which the pattern does not know. A value
- * of a wrong type stays as well, so that the call is refused.
+ * Returns the lifetime of the key pattern, unless the call gives 0 or a function: both depend on the value, which the options of the
+ * pattern do not know. A lifetime of a wrong type is returned as well, so that the call is refused.
  */
 function replaced<G> (own: number | undefined, given: G): G | number {
   if (own === undefined) return given

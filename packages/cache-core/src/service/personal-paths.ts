@@ -1,14 +1,14 @@
-// Finds parts of a path that servers read in different ways: escapes, backslashes, parameters, dots, empty parts, whole URLs. Paths
-// without such parts, which are nearly all, need no further reading.
+// Finds parts of a path that servers read in different ways: escapes, backslashes, parameters, dots, empty parts, whole URLs. Nearly all
+// paths have no such part, and need no second check.
 const AMBIGUOUS = /[%\\;]|\/[./]|^(?!\/)/
 
-// Characters at which some servers end a part of a URL's path, or the whole path: they may stop at a NUL or a line break.
+// Characters at which some servers end a segment of a URL's path, or the whole path: such a server may stop at a NUL or a line break.
 const ENDS = '/;?#\0\r\n'
 
 /**
  * Decides by the path whether a request is personal: a response under one of the prefixes is never shared and never a candidate. A path is
- * compared percent-decoded, normalised and in lower case, so that `/api/%75ser` equals `/api/user`. If routers and proxies read a path
- * differently, it is personal if any reading is.
+ * compared percent-decoded, normalised and in lower case, so that `/api/%75ser` equals `/api/user`. If routers and proxies interpret a path
+ * in different ways, the path is personal if one interpretation is.
  */
 export class PersonalPaths {
   readonly #prefixes: string[] = []
@@ -30,7 +30,7 @@ export class PersonalPaths {
     if (!AMBIGUOUS.test(path)) return this.#isUnder(path.toLowerCase())
     // A request line may contain a whole URL instead of a path; the router then uses the path of that URL.
     if (!path.startsWith('/')) path = path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
-    // The path of the URL is decoded twice, since a proxy or a handler may decode the remaining escapes.
+    // The path of the URL is decoded twice, since a proxy or a handler may decode escapes that remain after the router has decoded once.
     for (let times = 0; times < 2 && path.includes('%'); times++) {
       if (this.#covers(path)) return true
       path = decode(path)
@@ -42,7 +42,8 @@ export class PersonalPaths {
   #covers (path: string): boolean {
     const parts = split(path)
     const readings = [parts]
-    // In `/api;v=1/user` the path parameter `v` belongs to its part of the path for some servers, and ends the path for others.
+    // Some servers read the path parameter of `/api;v=1/user` as a part of its segment, others as the end of the path, so both readings are
+    // checked.
     if (path.includes(';')) readings.push(parts.map((part) => part.replace(/;.*/s, '')))
     return readings.some((reading) => this.#isUnder(join(reading)) ||
       (reading.includes('..') && this.#isUnder(join(resolveDots(reading)))))

@@ -11,8 +11,8 @@ import { NULL_MARKER, toMarked, toRead, toResult } from './implementation-result
 import type { KeyRules } from './key-rule.js'
 
 /**
- * One registered implementation, and the boundary around it: each call of it returns a `Result` in bounded time. A throw, a rejection, a
- * hang, or a returned value that is no `Result` becomes a coded error here.
+ * One registered implementation, and the boundary around it: each call of it returns a `Result` in bounded time. If the implementation
+ * throws, rejects, hangs, or returns a value that is no `Result`, the call returns a coded error.
  */
 export class Registration {
   readonly registeredAt = new Date()
@@ -47,7 +47,7 @@ export class Registration {
     this.#writes = limits.writes
   }
 
-  /** The reads of an implementation in the memory of this process. */
+  /** The synchronous reads of an implementation in the memory of this process; `undefined`: it has none. */
   get immediate (): Immediate | undefined { return this.#rules.hasRules && this.#immediate !== undefined ? this.#checked : this.#immediate }
 
   /**
@@ -58,7 +58,7 @@ export class Registration {
     return this.#rules.hasRules ? this.#checked : this.#near
   }
 
-  /** The calls with keys and values: those of the implementation, behind the rules of key patterns if there are any. */
+  /** The calls with keys and values: those of the implementation, or of `CheckedCache` in front of it if key patterns have rules. */
   get #calls (): Pick<Required<Cache>, 'get' | 'getEntry' | 'getMany' | 'set' | 'setMany' | 'touch' | 'del' | 'delMany' | 'lock'> {
     return this.#rules.hasRules ? this.#checked : this.impl as Required<Cache>
   }
@@ -70,8 +70,8 @@ export class Registration {
   }
 
   /**
-   * Clears an implementation that is put back into service, after its earlier calls have ended, since one of these calls may store a value.
-   * Until the clear is acknowledged, reads are misses and stores are dropped; each read repeats a clear that failed.
+   * Clears an implementation that is put back into service. The clear waits for earlier calls, since one of them may store a value. Until
+   * the clear is acknowledged, reads are misses and stores are dropped; each read repeats a clear that failed.
    */
   forget (drained: Promise<unknown> = Promise.resolve()): void {
     this.#isWithheld = this.immediate === undefined
@@ -88,7 +88,7 @@ export class Registration {
     return this.#call('get', this.#reads, () => this.#calls.get<T>(key), toRead<T>)
   }
 
-  /** Reads an entry from the implementation. One without `getEntry` gives a fresh entry whose lifetimes are unknown (`Infinity`). */
+  /** Reads an entry; from an implementation without `getEntry` it is a fresh entry with unknown lifetimes (`Infinity`). */
   async lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>> {
     if (this.impl.getEntry !== undefined) return this.getEntry(key, hint)
     const result = await this.get<T>(key)
@@ -161,7 +161,7 @@ export class Registration {
     return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))
   }
 
-  /** Takes a lease of the implementation; called only if it has `leases`. */
+  /** Takes a lease of the implementation; call it only if the implementation has `leases`. */
   takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
     return this.#call('leases.take', this.#reads, () => this.#rules.hasRules ? this.#checked.take(key, options) : this.impl.leases!.take(key, options))
   }
@@ -176,7 +176,7 @@ export class Registration {
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
     if (this.impl.lock === undefined) return this.#lacks('lock')
-    // The time that the caller is willing to wait for the lock is added to the time limit of a call.
+    // The time limit of a `lock` call is the usual one plus the time for which the caller is willing to wait for the lock.
     const limit = new Deadlines(this.#reads.ms + (options.waitMs ?? 0))
     const result = await this.#call('lock', limit, () => this.#calls.lock(key, options), toRead<Lock>)
     return result.ok && result.value !== null ? ok(this.#bounded(result.value)) : result

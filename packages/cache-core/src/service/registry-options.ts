@@ -9,11 +9,11 @@ const milliseconds = (fallback: number) => Type.Number({ minimum: 1, maximum: 60
 export const serializerOption = () => Type.Union([Type.Literal('json'), Type.Literal('rich')], { default: 'json' })
 const functionOf = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
 
-/** The options that a registry has in common with the plugin. */
+/** The options that a `CacheRegistry` and the plugin have in common. */
 export const registryProperties = {
-  /** Milliseconds after which a cache read that hangs is an error, and a miss. */
+  /** Milliseconds after which a cache read that hangs fails with an error; the caller of the read gets a miss. */
   readTimeoutMs: Type.Optional(milliseconds(500)),
-  /** Milliseconds after which a cache write that hangs is an error. */
+  /** Milliseconds after which a cache write that hangs fails with an error. */
   writeTimeoutMs: Type.Optional(milliseconds(2000)),
   /**
    * The pattern of a key or tag: a label of at most 64 characters.
@@ -23,13 +23,13 @@ export const registryProperties = {
   /** The maximum number of key patterns with a metric label; further patterns are counted as `other`. */
   maxKeyPatterns: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: MAX_KEY_PATTERNS })),
   /**
-   * Lifetimes, tags and limits by key pattern, such as `{ user: { ttl: 300 } }`; see Options of key patterns.
+   * Lifetimes, tags and limits by key pattern, such as `{ user: { ttl: 300 } }`; see the section Options of key patterns of the README.
    * @default none
    */
   patterns: patternsOption(),
   /**
-   * `'rich'`: a Date, Map, Set, BigInt, typed array, `undefined`, `NaN`, `±Infinity` and `-0` are read as they were stored; see Rich values.
-   * `cacheRedis` takes it over.
+   * `'rich'`: a Date, Map, Set, BigInt, typed array, `undefined`, `NaN`, `±Infinity` and `-0` are read as they were stored; see the section
+   * Rich values of the README. `cacheRedis` uses the same serializer.
    */
   serializer: Type.Optional(serializerOption()),
   /**
@@ -42,7 +42,7 @@ export const registryProperties = {
 
 export const registrySchema = Type.Object({
   ...registryProperties,
-  /** Which keys, and which share of the subjects, are cached. */
+  /** The settings of the rollout: which keys, and which share of the subjects, are cached. */
   rollout: Type.Optional(settingsSchema)
 }, { additionalProperties: false })
 /** Options of a `CacheRegistry`. */

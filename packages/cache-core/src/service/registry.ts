@@ -30,11 +30,11 @@ export type { RegistryOptions }
 export interface Swap {
   /** The implementation that went out of service; its creator may close it once it has drained. */
   previous: Cache
-  /** Resolves when the pending calls of the implementation `previous` have ended. */
+  /** Resolves when all pending calls of the implementation `previous` have ended. */
   drained: Promise<void>
 }
 
-/** The response of `GET /internal/cache`. `recentStats` are of the last five minutes. */
+/** The response of `GET /internal/cache`. `recentStats` has the counts of the last five minutes. */
 export interface CacheStatus extends ImplementationStatus {
   /** Whether the implementation in service stores values. */
   enabled: boolean
@@ -42,9 +42,9 @@ export interface CacheStatus extends ImplementationStatus {
   /** The time at which the implementation was registered, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
-  /** The options of key patterns that are in force; absent if there are none. */
+  /** The options of key patterns that apply now; absent if no pattern has options. */
   patterns?: Record<string, PatternOptions>
-  /** The rollout; absent if all subjects and key patterns are in it. With a canary its stages and arms. */
+  /** The rollout; absent if it caches all subjects and key patterns. With a canary it includes the status of the canary. */
   rollout?: { percent: number; allow: string[]; holdOut?: number } & Partial<CanaryStatus>
 }
 
@@ -53,7 +53,7 @@ const shared = Symbol.for('@x/cache-core.registry')
 const NAME = /^[A-Za-z][\w.-]{0,63}$/
 /** The name of a registration whose implementation has no name. */
 const FALLBACK_NAME = 'custom'
-/** The maximum length of the class names that bundlers make. Such names change with each build, and a metric label must not. */
+/** The maximum length of the class names that bundlers make. Such names change with each build, whereas a metric label must not change. */
 const MAX_BUNDLED_NAME = 2
 
 /** The implementation in service of an app, and the parts of the cache that outlive it: counters, events, pending loads, the rollout. */
@@ -89,19 +89,19 @@ export class CacheRegistry {
   clock: Clock = monotonicClock
   /** The serializer of values, in the memory of this process and for the callers that share a load. */
   serializer: SerializerName = 'json'
-  /** The counters of cache calls outside of the rollout. */
+  /** The counters of cache calls that the rollout does not serve from the cache, under the label `null`. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits the event `doubted` for likely mistakes of the app, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.serializer)
   /** Returns the status of the canary; `undefined`: no canary runs. */
   canaryStatus: (() => CanaryStatus) | undefined
-  /** The sample of shadow reads, and their counts. */
+  /** The settings of shadow reads: the sample of keys that they compare, and the counts of their outcomes. */
   readonly shadow = new ShadowSettings((key) => this.rollout.allows(this.stats.patterns.of(key)))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
-   * Implementations that were in service before, each with a promise that resolves when its last calls have ended. Such an implementation
-   * may hold entries that were invalidated while it was out of service.
+   * Implementations that were in service before, each with a promise that resolves when the last calls of the implementation have ended.
+   * Such an implementation may hold entries that were invalidated while it was out of service.
    */
   readonly #retired = new WeakMap<Cache, Promise<unknown>>()
   #active: Registration
@@ -131,19 +131,19 @@ export class CacheRegistry {
     if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
 
-  /** The registration in service. */
+  /** The registration whose implementation is in service. */
   get active (): Registration { return this.#active }
   /**
    * Whether no call is served from a cache: no implementation that stores is in service, or the rollout includes no subject. Every read is
    * then loaded, so that the loads are a sample of the reads.
    */
   get isObserving (): boolean { return this.#active.passThrough || this.rollout.limit === 0 }
-  /** The implementation in service. */
+  /** The implementation that is in service. */
   get current (): Cache { return this.#active.impl }
 
   /**
    * Puts an implementation into service at once; pending calls end on the implementation that they started on. An implementation that was
-   * in service before is cleared first, since no invalidation reached it in the meantime. Throws `CACHE_ERR_NOT_A_CACHE`,
+   * in service before is cleared first, since it got no invalidation while it was out of service. Throws `CACHE_ERR_NOT_A_CACHE`,
    * `CACHE_ERR_IMPLEMENTATION_STALE` and, for an invalid name, `CACHE_ERR_OPTION_INVALID`.
    */
   register (impl: Cache, name?: string): Swap {
@@ -191,7 +191,7 @@ export class CacheRegistry {
     this.#recent.start()
   }
 
-  /** Ends one use of the registry; returns `true` if it was the last use. */
+  /** Records that one of the apps has stopped using the registry; returns `true` if it was the last one. */
   stop (): boolean {
     if (--this.#users > 0) return false
     this.#recent.stop()
@@ -205,8 +205,8 @@ export class CacheRegistry {
 }
 
 /**
- * Returns the name of an implementation: the given name, else that of its class, else its own. `undefined`: the class has no name, or a
- * name that a bundler made.
+ * Returns the name of an implementation: the given name, else that of its class, else its property `name`. `undefined`: the class has no
+ * name, or a name that a bundler made.
  */
 function nameOf (impl: Cache, name: string | undefined): string | undefined {
   for (const method of ['get', 'set', 'del'] as const) {

@@ -2,18 +2,21 @@ import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
 import { isPromise } from '../lib/harmless.js'
 
-/** A schema by the interface Standard Schema (https://standardschema.dev), as Zod, Valibot and ArkType have it; it must be synchronous. */
+/**
+ * A schema with the interface Standard Schema (https://standardschema.dev), such as a schema of Zod, Valibot or ArkType; it must be
+ * synchronous.
+ */
 export interface StandardSchema {
   readonly '~standard': { validate (value: unknown): { readonly issues?: readonly unknown[] | undefined } | Promise<unknown> }
 }
 
-/** A schema of stored values: a Standard Schema, a TypeBox or JSON Schema, or a function that returns whether a value is right. */
+/** A schema of stored values: a Standard Schema, a TypeBox or JSON Schema, or a function that returns whether a value is valid. */
 export type ValueSchema = StandardSchema | TSchema | ((value: any) => boolean)
 
-/** Why a value does not pass a schema, as text without the value; `undefined`: it passes. */
+/** The reason why a value does not match a schema, as text without the value; `undefined`: the value matches. */
 export type Refusal = string | undefined
 
-/** Whether an option can be a schema. */
+/** Whether a value can be used as a schema (option `schema` of a key pattern). */
 export function isSchema (given: unknown): given is ValueSchema {
   if (typeof given === 'function') return true
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return false
@@ -31,7 +34,7 @@ export function checkOf (schema: ValueSchema): (value: unknown) => Refusal {
     try {
       const passed: unknown = passes(value)
       if (passed === true) return undefined
-      // The promise of an asynchronous schema may reject.
+      // The result of an asynchronous schema is a promise, which counts as a refusal; its rejection must be handled.
       isPromise(passed)
       return passed === false ? 'it does not pass' : 'the schema answers with no boolean, such as a promise'
     } catch {
@@ -41,7 +44,7 @@ export function checkOf (schema: ValueSchema): (value: unknown) => Refusal {
 }
 
 function passesOf (schema: ValueSchema): (value: unknown) => unknown {
-  // A schema of ArkType is a function, and has the interface of Standard Schema as well.
+  // A schema of ArkType is a function that also has the interface of Standard Schema, so this interface is checked first.
   if ('~standard' in schema) {
     const standard = (schema as StandardSchema)['~standard']
     return (value) => {

@@ -1,6 +1,6 @@
 import type { Counters, ImplStats, Stats } from './counters.js'
 
-/** The durations of one operation of an implementation. */
+/** The counts and durations of one operation of an implementation. */
 export interface OperationCounts {
   readonly operation: string
   readonly count: number
@@ -16,9 +16,9 @@ export interface ImplementationCounts {
   readonly hits: number
   readonly misses: number
   readonly errors: number
-  /** The number of errors by the metric label `error_type`. */
+  /** The number of errors by value of the metric label `error_type`. */
   readonly errorTypes: Readonly<Record<string, number>>
-  /** The operations; empty unless durations are measured, as `@x/cache-metrics` does. */
+  /** The operations; empty unless durations are measured, which `@x/cache-metrics` turns on. */
   readonly operations: readonly OperationCounts[]
 }
 
@@ -37,7 +37,7 @@ export interface PatternCounts {
 
 /** The response of `GET /internal/cache/counts`. */
 export interface CacheCounts {
-  /** The time of the counts, in ISO 8601. */
+  /** The time at which the counts were read, in ISO 8601. */
   readonly at: string
   readonly implementations: readonly ImplementationCounts[]
   readonly patterns: readonly PatternCounts[]

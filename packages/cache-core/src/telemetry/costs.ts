@@ -1,4 +1,7 @@
-/** The part of a cache's cost to which each measured operation of the implementation belongs. Operations on tags have no key, so none. */
+/**
+ * The part of a cache's cost to which the duration of each operation of the implementation belongs. Operations on tags belong to none,
+ * since they have no key.
+ */
 const PARTS: Readonly<Record<string, 'read' | 'store' | 'remove'>> = {
   get: 'read',
   getEntry: 'read',
@@ -14,15 +17,18 @@ const PARTS: Readonly<Record<string, 'read' | 'store' | 'remove'>> = {
   delMany: 'remove'
 }
 
-/** The seconds that a cache has cost on the keys of one pattern. They never fall, as the counters of metrics must not. */
+/** The seconds that a cache has cost on the keys of one pattern. The numbers never fall, as counters of metrics require. */
 export class Costs {
   /** Seconds of reads of the cache, whether they found a value or not. */
   read = 0
-  /** Seconds of stores and of new lifetimes, with the leases and snapshots of tags that stores need. Callers of `getOrSet` do not wait for them. */
+  /**
+   * Seconds of stores and of `touch` calls, with the leases and snapshots of tags that stores need. Callers of `getOrSet` do not wait for
+   * these operations.
+   */
   store = 0
-  /** Seconds of removals by key. */
+  /** Seconds of removals of entries by key. */
   remove = 0
-  /** Seconds of loads in the background, which refresh an entry that callers get without waiting. */
+  /** Seconds of loads in the background, which refresh an entry while its stale value is served. */
   refresh = 0
   /** The part of `store` in which the event loop was blocked: the implementation serialised, copied or froze the value. */
   serialize = 0
@@ -33,6 +39,6 @@ export class Costs {
     if (part !== undefined) this[part] += seconds
   }
 
-  /** The sum of all parts, in seconds. */
+  /** The sum of the costs of all kinds, in seconds. */
   get total (): number { return this.read + this.store + this.remove + this.refresh }
 }

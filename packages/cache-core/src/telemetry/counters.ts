@@ -3,10 +3,10 @@ import { Costs } from './costs.js'
 import { DurationHistogram } from './histogram.js'
 import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 
-/** The label `impl` of cache calls in the control arm and of observed calls. */
+/** The value of the metric label `impl` for cache calls in the control arm, and for observed calls. */
 export const CONTROL_LABEL = 'null'
 
-/** One synchronous read of this number, on average, has its cost noted. */
+/** The mean number of synchronous reads of which one is a sample whose cost is measured. */
 const READS_PER_SAMPLE = 8
 
 /** Counts of cache operations, on the keys of one pattern and on one implementation, since the start of the process. */
@@ -15,13 +15,13 @@ export class Counters {
   misses = 0
   sets = 0
   dels = 0
-  /** The number of loads of the key pattern that were counted for this implementation (metric label `impl`). */
+  /** The number of loads of the key pattern that were counted under this value of the metric label `impl`. */
   loaded = 0
   /** The seconds that operations of the implementation took on the keys of the pattern; 0 unless durations are measured. */
   readonly costs = new Costs()
   #loads: Loads | undefined
   #saved = 0
-  /** The number of hits whose saved time is in `#saved`. */
+  /** The number of hits whose saved time is already included in `#saved`. */
   #valuedHits = 0
   readonly #stats: Stats
 
@@ -35,8 +35,8 @@ export class Counters {
   }
 
   /**
-   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load. Hits before the first load of the
-   * process count with its duration; without any load it is 0.
+   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load of the pattern. Hits before the first
+   * load count with the duration of that load; without a load the number is 0.
    */
   get savedSeconds (): number {
     this.valueHits()
@@ -44,8 +44,8 @@ export class Counters {
   }
 
   /**
-   * Values the hits since the last call with the recent duration of a load. It is called before each load is recorded, not at each hit, so
-   * that a hit costs nothing more.
+   * Adds the time that the hits since the last call have saved, by the recent duration of a load. Called before each load is recorded, not
+   * at each hit, so that a hit costs nothing more.
    */
   valueHits (): void {
     const { durations, recent } = this.loads
@@ -82,7 +82,7 @@ export class ImplStats {
   /** Histograms of the durations of cache operations, by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
-  /** The counters of the last key: most traffic has long runs of keys of one pattern, which need no search. */
+  /** The counters of the last key. Most traffic has long runs of keys of one pattern, whose counters need not be searched. */
   #last: Counters | undefined
   /** The number of synchronous reads until the next one of the sample. */
   #untilSample = gapOfSample()
@@ -122,14 +122,20 @@ export class ImplStats {
     for (const key of keys) this.of(key).costs.note(operation, seconds / keys.length)
   }
 
-  /** Counts a synchronous read; returns whether it is one of the sample. The gaps are random, since traffic may be periodic. */
+  /**
+   * Counts a synchronous read; returns whether its cost should be measured as a sample. The gaps between samples are random, since traffic
+   * may be periodic.
+   */
   isReadSampled (): boolean {
     if (--this.#untilSample > 0) return false
     this.#untilSample = gapOfSample()
     return true
   }
 
-  /** Adds the duration of a read of the sample, for all the reads that it stands for. A key without a pattern has no cost. */
+  /**
+   * Adds the duration of a sampled read to the costs, multiplied by the number of reads that one sample represents. A key without a pattern
+   * has no cost.
+   */
   noteSampledRead (operation: string, seconds: number, key: string): void {
     if (typeof key === 'string' && key !== '') this.noteCost(operation, READS_PER_SAMPLE * seconds, key)
   }
@@ -158,7 +164,7 @@ function gapOfSample (): number {
   return 1 + Math.floor(Math.random() * (2 * READS_PER_SAMPLE - 1))
 }
 
-/** Returns the counts of cache reads together with their hit rate. */
+/** Returns hits, misses and errors of cache reads together with the hit rate. */
 export function withRate (hits: number, misses: number, errors: number): Totals {
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }
@@ -170,7 +176,7 @@ export class Stats {
   readonly impls = new Map<string, ImplStats>()
   readonly loads = new Map<string, Loads>()
   readonly patterns: KeyPatterns
-  /** Whether the durations of cache operations are measured, which costs two readings of the clock each. */
+  /** Whether the durations of cache operations are measured, which costs two readings of the clock per operation. */
   measuresDurations = false
 
   /**

@@ -2,7 +2,7 @@ import type { SerializerName } from '../contract/isolation.js'
 import { isResponse } from '../contract/response-keys.js'
 import { changeOf, isKeptByRich } from './stored-form.js'
 
-/** Seconds above which a ttl given as a number is reported as a likely mistake: such a number is most likely in milliseconds. */
+/** Seconds above which a ttl given as a number is reported as a likely mistake: the app has most likely given milliseconds. */
 const DOUBTED_TTL = 24 * 3600
 /**
  * Seconds above which a stale window is reported as a likely mistake. It is more than for a ttl, since some apps serve a stale value for
@@ -46,7 +46,8 @@ export class Doubts {
    * @param tags the tags of the entry, where they are known; by default those of the options
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
-    // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so the app made no mistake.
+    // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so a mistake would not be the
+    // app's.
     if (isResponse(key)) return
     let seen = this.#seen.get(keyPattern)
     if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
@@ -88,8 +89,8 @@ function isAbove (seconds: unknown, limit: number): seconds is number {
 }
 
 /**
- * Returns the first text such as `undefined` or `[object Object]` in the tags, which a failed interpolation has left there; `undefined`:
- * none.
+ * Returns the first text such as `undefined` or `[object Object]` in the tags, where an interpolation has failed; `undefined`: no tag has
+ * such a text.
  */
 function hollowIn (tags: readonly unknown[]): string | undefined {
   for (const tag of tags) {

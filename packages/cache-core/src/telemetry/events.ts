@@ -17,11 +17,11 @@ export type TagsOfStored = readonly string[] | ((value: any) => readonly string[
  * `@x/cache-core/suite`.
  */
 export interface CacheEvents {
-  /** A key was read. Every read calls the listener, so a listener slows down every read. */
+  /** A key was read. The event is emitted for every read, so a listener slows down every read. */
   read: [key: string, keyPattern: string, outcome: ReadOutcome]
-  /** Another implementation is in service. */
+  /** The implementation `to` has replaced the implementation `from`. */
   swapped: [from: string, to: string]
-  /** An implementation is in service whose class has no name of its own; `implName` is used instead. */
+  /** An implementation came into service whose class has no name; `implName` is the name that is used. */
   unnamed: [implName: string]
   /** An operation of the cache failed. */
   failed: [impl: string, operation: string, error: CacheError]
@@ -29,32 +29,33 @@ export interface CacheEvents {
    * A ttl, a key or a value under a key pattern is most likely a mistake; `message` has the reason. Emitted once per pattern and reason.
    */
   doubted: [keyPattern: string, message: string]
-  /** A loader ended; `error` is its error. `background`: no caller waited for it. */
+  /** A loader ended; `error` is its error. `background`: no caller waited for the load. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
-  /** A loader returned a value for a watched request; see `Core.watch`. */
+  /** A loader returned a value for a request that `Core.watch` selects. */
   loadedFor: [key: string, value: unknown, request: FastifyRequest]
   /** An operation of the implementation ended. Emitted while durations are measured. */
   operated: [impl: string, operation: string, seconds: number]
   /**
-   * A value was stored, or would have been if a cache were in service for it. `tags` are those of the entry; a function of a `getOrSet` call,
-   * from value to tags, where nothing was stored. `lifetime`: seconds until the entry ends with its stale window; 0: nothing was stored.
+   * A value was stored, or would have been stored in the cached arm. `tags` are those of the entry; if nothing was stored, `tags` may be
+   * the function of a `getOrSet` call that makes them from the value. `lifetime`: seconds until the entry ends with its stale window; 0:
+   * nothing was stored.
    */
   stored: [key: string, keyPattern: string, value: unknown, tags: TagsOfStored, lifetime: number]
   /** Entries were removed in this process by their keys; acknowledged or queued, as for `invalidated`. */
   removed: [keys: readonly string[]]
   /**
-   * Tags were invalidated in this process: the implementation acknowledged it, or queued it for its store (`queued: true`). A queued
-   * invalidation is emitted again when the store has acknowledged it.
+   * Tags were invalidated in this process: the implementation acknowledged the invalidation, or queued it for its store (`queued: true`). A
+   * queued invalidation is emitted again when the store has acknowledged it.
    */
   invalidated: [tags: readonly string[], soft: boolean]
   /** All entries were removed in this process; acknowledged or queued, as for `invalidated`. */
   cleared: []
   /**
-   * A shadow read was decided: the entry of a sampled key was compared with a value that was loaded in the control arm. `age` is that of the
-   * entry in seconds, `NaN` if it is unknown or there was no entry. A mismatch is decided after five seconds or more.
+   * A shadow read was decided: the entry of a sampled key was compared with a value that was loaded in the control arm. `age`: the seconds
+   * since the entry was stored; `NaN` if they are unknown or there was no entry. A mismatch is decided after five seconds or more.
    */
   shadowed: [keyPattern: string, outcome: ShadowOutcome, age: number]
-  /** The share of subjects in the cached arm changed. */
+  /** The percent of subjects in the cached arm has changed. */
   rollout: [percent: number]
   /** A listener of `event` threw or rejected for the first time. */
   listenerFailed: [event: string, error: unknown]
@@ -62,7 +63,7 @@ export interface CacheEvents {
 
 type Listener<K extends keyof CacheEvents> = (...args: CacheEvents[K]) => void
 
-/** One listener, and whether it has failed before. */
+/** One listener of an event, and whether it has failed before. */
 interface Subscription<K extends keyof CacheEvents> {
   readonly listener: Listener<K>
   hasFailed: boolean
@@ -80,7 +81,7 @@ export class Events {
   /** Adds a listener to an event; returns the function that removes it. */
   on<K extends keyof CacheEvents> (event: K, listener: Listener<K>): () => void {
     const lists = this.#subscriptions as Record<K, Subscription<K>[] | undefined>
-    // Each call of `on` adds an object of its own, so that a listener that was added twice is removed once at a time.
+    // Each call of `on` adds a separate object: a listener that was added twice is then removed once per call of its remover.
     const own: Subscription<K> = { listener, hasFailed: false }
     lists[event] = [...lists[event] ?? [], own]
     this.hasReaders = this.has('read')

@@ -3,8 +3,8 @@ import { errorType } from '../contract/errors.js'
 import type { Log } from '../lib/harmless.js'
 
 /**
- * Logs failures of the cache by kind: one line at the first failure, and one a minute with their number while failures continue; never one
- * per operation.
+ * Logs failures of the cache by kind: one line at the first failure, then one line a minute with the number of failures while they
+ * continue, never one line per operation.
  */
 export class FailureLog {
   static readonly EVERY_MS = 60_000
@@ -22,8 +22,8 @@ export class FailureLog {
     const kind = `${impl} ${operation} ${errorType(error)}`
     const count = this.#counts.get(kind)
     if (count === undefined) {
-      // Only name, code and message are logged: other properties of an error of the app's implementation, and its cause, may contain
-      // stored values.
+      // The log contains only name, code and message of an error: other properties of an error of the app's implementation, and its cause,
+      // may contain stored values.
       const { name, code, message } = error
       this.#log.warn({ err: { type: name, code, message }, impl, operation }, 'Cache: an operation failed')
     }

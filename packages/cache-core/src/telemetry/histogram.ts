@@ -1,6 +1,6 @@
 /**
- * Upper bounds, in seconds, of the buckets by which durations of cache operations are counted: from that of an in-process read to that of
- * a slow query.
+ * Upper bounds, in seconds, of the buckets by which durations of cache operations are counted: from the duration of an in-process read to
+ * that of a slow query.
  */
 export const DURATION_BUCKETS: readonly number[] =
   [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -3,10 +3,10 @@ import { ownText } from '../lib/own-text.js'
 
 /** The default of option `maxKeyPatterns`: the number of key patterns with a metric label of their own. */
 export const MAX_KEY_PATTERNS = 100
-/** The metric label that all key patterns without a label of their own share. */
+/** The metric label that all key patterns share which have no separate label. */
 export const OTHER = 'other'
 
-// The metric label of a key pattern starts with a letter, since `12345:profile` or a UUID before the colon is an id. An id must never
+// A key pattern must start with a letter to be a metric label, since `12345:profile` or a UUID before the colon is an id. An id must never
 // become a label, nor a part of a label (`user-12345`).
 const LABEL = /^[A-Za-z][\w./-]{0,63}$/
 const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
@@ -40,7 +40,8 @@ export type PatternFailed = (how: string, cause?: unknown) => void
 export class KeyPatterns {
   /** The known metric labels by their text. Each text is a copy, since a slice of a key would hold the key in memory. */
   readonly #known = new Map<string, string>()
-  // The pattern, with its colon, of the last key that got a label: most traffic has long runs of keys of one pattern, which need no search.
+  // The pattern, with its colon, of the last key that got a label. Most traffic has long runs of keys of one pattern, whose label need not
+  // be searched.
   #lastPrefix = ':'
   #lastPattern = OTHER
   max = MAX_KEY_PATTERNS

@@ -18,7 +18,7 @@ export interface LocalReads {
   readonly stats: ImplStats
 }
 
-/** The keys of a cache operation; `undefined`: it has none, or they may be invalid. */
+/** The keys of a cache operation; `undefined`: the operation has no key, or its keys may be invalid. */
 type Keys = string | readonly string[] | undefined
 
 /** Records the duration of a cache operation that began at `began` (a reading of `readStopwatch`). */
@@ -33,7 +33,7 @@ function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: 
 }
 
 /**
- * Records the duration of a synchronous read, whose key may be invalid. The cost is noted for a sample of the reads, since to find the
+ * Records the duration of a synchronous read, whose key may be invalid. The cost is added for a sample of the reads only, since finding the
  * pattern of each key would slow down every hit.
  */
 function noteRead (service: MeasuredService, stats: ImplStats, operation: string, seconds: number, key: string): void {
@@ -53,8 +53,8 @@ export function readMeasured<M extends keyof Immediate> (
 }
 
 /**
- * Returns the result of a read from the near cache; its duration is recorded if the registry measures durations. `undefined`, which is not
- * recorded: the near cache has no such entry.
+ * Returns the result of a read from the near cache; its duration is recorded if the registry measures durations. The result is `undefined`,
+ * and no duration is recorded, if the near cache has no such entry.
  */
 export function readNearMeasured<M extends keyof NearReads> (
   service: MeasuredService, stats: ImplStats, near: NearReads, method: M, key: string
@@ -67,8 +67,8 @@ export function readNearMeasured<M extends keyof NearReads> (
 }
 
 /**
- * Returns the result of a cache read if `user` used its entry; its duration, without that of the use, is recorded if the registry measures
- * durations. `undefined`, which is not recorded: there is no entry, or it was not used.
+ * Returns the result of a cache read if `user` used its entry; its duration, without the time that `user` takes, is recorded if the
+ * registry measures durations. The result is `undefined`, and no duration is recorded, if there is no entry or `user` did not use it.
  */
 export function useMeasured (
   service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, user: EntryUser
@@ -97,7 +97,8 @@ export function measured<T> (service: MeasuredService, stats: ImplStats, operati
 
 /**
  * Calls `store`, a cache operation that never rejects, and returns its promise. If the registry measures durations, the whole duration is
- * recorded, and as the cost of serialising the part until `store` returns: implementations serialise or copy the value in that part.
+ * recorded. The time until `store` returns is recorded as the cost of serialising, since implementations serialise or copy the value in
+ * that time.
  */
 export function storeMeasured<T> (
   service: MeasuredService, stats: ImplStats, operation: string, keys: string | readonly string[], store: () => Promise<T>

@@ -9,7 +9,7 @@ export function isHit (result: Result<unknown>): boolean {
   return result.ok && (result.value !== null || result === STORED_NULL)
 }
 
-/** Counts and emits the outcome of each cache read, and each failure. No other code does so. */
+/** Counts and emits the outcome of each cache read, and each failure; no other code counts or emits them. */
 export class Observer {
   readonly #events: Events
   readonly #patterns: KeyPatterns
@@ -33,14 +33,14 @@ export class Observer {
     return result
   }
 
-  /** Counts and emits the outcome of a cache read; `stale` counts as a hit. */
+  /** Counts and emits the outcome of a cache read; the outcome `stale` counts as a hit. */
   read (counters: Counters, key: string, outcome: 'hit' | 'stale' | 'miss'): void {
     if (outcome === 'miss') counters.misses++
     else counters.hits++
     if (this.#events.hasReaders) this.#emitRead(key, counters.keyPattern, outcome)
   }
 
-  /** Counts an error of a cache operation under a label and emits `failed`. */
+  /** Counts an error of a cache operation under a value of the label `impl`, and emits `failed`. */
   fail (stats: ImplStats, operation: string, error: CacheError): void {
     stats.countError(error)
     this.#events.emit('failed', stats.label, operation, error)

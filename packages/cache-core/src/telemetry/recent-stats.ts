@@ -1,6 +1,6 @@
 import { withRate, type Stats, type Totals } from './counters.js'
 
-/** The counts of cache reads in the last five minutes, from a copy of the counters each minute. */
+/** The counts of cache reads in the last five minutes, computed from a copy of the counters that is made each minute. */
 export class RecentStats {
   static readonly STEP_MS = 60_000
   static readonly STEPS = 5

@@ -1,17 +1,19 @@
-/** The outcomes of shadow reads, in the order of the metrics. */
+/** The outcomes of shadow reads, in the order in which the metrics list them. */
 export const SHADOW_OUTCOMES = ['match', 'mismatch', 'explained', 'differs', 'absent', 'undecided', 'failed', 'dropped'] as const
 
 /**
- * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry was stale. `explained`: it differed, and was
- * invalidated within 5 s. `differs`: it equals the value but for members that differ on every load. `absent`: no fresh entry. `undecided`: the entry
- * ends within the 5 s, or is newer than the load. `failed`: the read failed, or the value has no stored form. `dropped`: too many
- * comparisons were in flight, or the value was too large.
+ * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry was stale. `explained`: the entry
+ * differed, and was invalidated within 5 s. `differs`: only members that differ on every load differed. `absent`: no fresh entry.
+ * `undecided`: the entry ends within the 5 s, or is newer than the load. `failed`: the read failed, or the value has no stored form.
+ * `dropped`: too many comparisons were in flight, or the value was too large.
  */
 export type ShadowOutcome = typeof SHADOW_OUTCOMES[number]
 
 /** Upper bounds, in seconds, of the buckets by which the ages of entries in shadow reads are counted. */
 export const SHADOW_AGES: readonly number[] = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
-/** The number of groups of keys in shadow reads; the spread between groups shows how far a rate of mismatches is due to a few keys. */
+/**
+ * The number of groups of keys in shadow reads; the spread between groups shows to what extent a rate of mismatches is due to a few keys.
+ */
 export const SHADOW_GROUPS = 64
 /** The maximum number of member paths of a key pattern that shadow reads count. */
 const MAX_PATHS = 8
@@ -36,11 +38,11 @@ export class AgeHistogram {
   }
 }
 
-/** One shadow read with its outcome. `age` is that of the entry in seconds, `NaN` if it is unknown or there was no entry. */
+/** One shadow read with its outcome. `age`: the seconds since the entry was stored; `NaN` if they are unknown or there was no entry. */
 export interface ShadowRead {
   readonly outcome: ShadowOutcome
   readonly age: number
-  /** The group of the key, 0 to 63. */
+  /** The group of the key in shadow reads, 0 to 63. */
   readonly group: number
   /**
    * The path of the first member in which the entry differs from the loaded value, such as `.price`; an empty text stands for the value
@@ -53,9 +55,9 @@ export interface ShadowRead {
 export class ShadowCounts {
   readonly outcomes = Object.fromEntries(SHADOW_OUTCOMES.map((outcome) => [outcome, 0])) as Record<ShadowOutcome, number>
   readonly ages = { match: new AgeHistogram(), differs: new AgeHistogram(), mismatch: new AgeHistogram() }
-  /** The number of values that shadow reads gave to the implementation to store. */
+  /** The number of loaded values that shadow reads have passed to the implementation to be stored. */
   stored = 0
-  /** The numbers of fresh and stale entries in each group of keys. A value that differs as a whole on every load counts as neither. */
+  /** The numbers of fresh and stale entries in each group of keys. An entry whose whole value differs on every load is not counted. */
   readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ fresh: 0, stale: 0 }))
   /** The number of mismatches by path of the differing member; at most eight paths. */
   readonly mismatchPaths = new Map<string, number>()

@@ -1,9 +1,9 @@
 import type { SerializerName } from '../contract/isolation.js'
 import { isIdLike } from './key-pattern.js'
 
-/** The maximum number of members that are checked in one value for changes by JSON. */
+/** The maximum number of members that are checked in one value. */
 const MAX_MEMBERS = 1000
-/** The maximum number of characters in the path of a member, in a message. */
+/** The maximum number of characters of a member's path in a message. */
 const MAX_PATH = 100
 
 /** A member of a value that is still to be checked, with its path and its parent. */
@@ -16,15 +16,15 @@ const OF_RICH = new Set([
   'BigUint64Array'
 ])
 
-/** Whether the rich serializer keeps what JSON changes, such as `Date at .createdAt`. */
+/** Whether the rich serializer stores a part of a value that JSON would change, such as `Date at .createdAt`. */
 export function isKeptByRich (change: string): boolean {
   return OF_RICH.has(change.split(' at ', 1)[0]!)
 }
 
 /**
- * Returns the first member of a value that the serializer (JSON by default) changes or refuses, with its path: `Date at .createdAt`, `NaN at .items[3]`, or `Map` for
- * the value itself. `undefined`: the first 1000 members have none. An object's member that is `undefined` counts as unchanged: reading it
- * after a hit gives `undefined`, too. Getters are not called, and a proxy that throws counts as unchanged.
+ * Returns the first member of a value that the serializer (JSON by default) changes or refuses, with its path: `Date at.createdAt`, `NaN
+ * at.items[3]`, or `Map` for the value itself. `undefined`: no such member is among the first 1000. An object's member that is `undefined`
+ * counts as unchanged: reading it after a hit gives `undefined`, too. Getters are not called, and a proxy that throws counts as unchanged.
  */
 export function changeOf (value: unknown, serializer: SerializerName = 'json'): string | undefined {
   const isRich = serializer === 'rich'
@@ -50,18 +50,21 @@ export function changeOf (value: unknown, serializer: SerializerName = 'json'): 
       }
     }
   } catch {
-    // A proxy of the app threw when it was read; the check must not fail a load.
+    // A proxy of the app threw when it was read. The check must not make a load fail.
   }
   return undefined
 }
 
-/** Whether the rich serializer keeps a part of this kind; a class of the app may have the name of a built-in one. */
+/**
+ * Whether the rich serializer stores a part of this kind. The kind alone does not decide, since a class of the app may have the name of a
+ * built-in class.
+ */
 function isRichPart (part: unknown, kind: string): boolean {
   if (!OF_RICH.has(kind)) return false
   return typeof part !== 'object' || part === null || Object.getPrototypeOf(part) === (Reflect.get(globalThis, kind) as { prototype?: unknown }).prototype
 }
 
-/** Adds the keys and values of a Map or Set, whose places have no name that may be shown. */
+/** Adds the keys and values of a Map or Set to the parts to be checked. Their positions are not shown in the path. */
 function addParts (part: Map<unknown, unknown> | Set<unknown>, parent: Open, open: Open[]): void {
   for (const entry of part.entries()) {
     for (const each of part instanceof Map ? entry : entry.slice(1)) {
@@ -71,11 +74,11 @@ function addParts (part: Map<unknown, unknown> | Set<unknown>, parent: Open, ope
   }
 }
 
-/** Whether an array has an element at each index and no other members: JSON makes `null` of a hole, and leaves a named member out. */
+/** Whether an array has an element at each index and no other members: JSON writes a hole as `null`, and omits a named member. */
 function isPlainList (list: readonly unknown[]): boolean {
   const checked = Math.min(list.length, MAX_MEMBERS)
   for (let index = 0; index < checked; index++) if (!(index in list)) return false
-  // The names of an array's members come in the order of its indexes, followed by other names.
+  // `Object.keys` lists the indexes of an array first, then other names, so equal numbers mean that there are no other names.
   return list.length > MAX_MEMBERS || Object.keys(list).length === list.length
 }
 
@@ -91,10 +94,10 @@ export function memberOf (name: string): string {
   return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
 }
 
-/** Returns the kind of a value that JSON changes or refuses. A value that consists of bytes as a whole is stored as bytes. */
+/** Returns the kind of a value that JSON changes or refuses. A value that is nothing but bytes is stored as bytes, unchanged. */
 function changedKind (value: unknown, isWhole: boolean): string | undefined {
   switch (typeof value) {
-    // A loader returns `undefined` to store nothing, so a value that is `undefined` as a whole is no mistake.
+    // A loader returns `undefined` in order to store nothing, so a value that is `undefined` as a whole is no mistake.
     case 'undefined': return isWhole ? undefined : 'undefined'
     case 'function': case 'symbol': return typeof value
     case 'bigint': return 'BigInt'

@@ -5,11 +5,11 @@ import { parseState } from '../../src/rollout/canary-state.js'
 import { MemoryRolloutStore, type RolloutStore } from '../../src/rollout/rollout-store.js'
 import { HEALTHY, SimulatedApp, type SimulatedProcess } from '../fixtures/simulated-rollout.js'
 
-/** A store that can be taken away: its calls reject, or hang. */
+/** A rollout store that can be made unavailable: its calls then reject or hang. */
 class FailingStore extends MemoryRolloutStore {
   mode: 'up' | 'down' | 'hangs' = 'up'
 
-  /** Wraps every call but `watch`. */
+  /** Wraps every call except `watch`. */
   static over (clock: () => { now (): number }): FailingStore {
     const store = new FailingStore(clock)
     return new Proxy(store, {
@@ -27,7 +27,7 @@ class FailingStore extends MemoryRolloutStore {
   }
 }
 
-/** Two processes at 50 %, settled. */
+/** Makes two processes at 50 %, both of which have read the state. */
 async function twoAt50 (app: SimulatedApp, store: RolloutStore = app.store): Promise<[SimulatedProcess, SimulatedProcess]> {
   const two = [app.add(true, store), app.add(true, store)] as [SimulatedProcess, SimulatedProcess]
   await app.wait(20)
@@ -38,7 +38,7 @@ async function twoAt50 (app: SimulatedApp, store: RolloutStore = app.store): Pro
 
 const percents = (processes: SimulatedProcess[]): number[] => processes.map(({ rollout }) => rollout.percent)
 
-/** Replaces whatever is stored. */
+/** Replaces the state document, whatever the stored one is. */
 async function overwrite (store: RolloutStore, text: string): Promise<void> {
   const revision = (JSON.parse((await store.read()) ?? '{}') as { revision?: number }).revision
   await store.replace(text, 0, revision)
@@ -51,7 +51,7 @@ t.test('state: a store that was flushed gets its state back, and a fresh process
   const fresh = app.add(true, flushed)
   await app.wait(1)
   t.equal(fresh.rollout.percent, 0)
-  // The content is gone; the store is the same for the processes.
+  // The store is the same object for the processes, but has lost its content.
   const lost = app.store as unknown as { read: () => Promise<undefined> }
   const { read } = app.store
   lost.read = async () => undefined
@@ -111,7 +111,7 @@ for (const mode of ['down', 'hangs'] as const) {
     const app = new SimulatedApp(4, time.clock)
     const store = FailingStore.over(() => app.clock)
     const two = await twoAt50(app, store)
-    // Ticks are not awaited, as those of the timer: a call that hangs ends by its time limit.
+    // The ticks are not awaited, like those of the timer, since a call that hangs only ends by its time limit.
     const pass = async (seconds: number): Promise<void> => {
       for (let second = 0; second < seconds; second++) {
         time.advance(1000)

@@ -4,13 +4,13 @@ import { HEALTHY, SimulatedApp, type SimulatedProcess, type Traffic } from '../f
 const HOUR = 60
 const DAY = 24 * HOUR
 const BUSY: Traffic = { ...HEALTHY, requests: 500 }
-/** Stages of hours instead of days; the criteria are those of the defaults. */
+/** Stages of hours in place of days; the criteria are the default ones. */
 const SHORT = {
   baselineHours: 2,
   stages: [{ percent: 10, holdHours: 4 }, { percent: 50, holdHours: 4 }, { percent: 100, holdHours: 4 }]
 }
 
-/** Runs an app until it has reached a percent. */
+/** Makes an app and runs it until it has reached a percent. */
 async function appAt (seed: number, percent: number, options: Parameters<SimulatedApp['add']>[0] = SHORT): Promise<[SimulatedApp, SimulatedProcess]> {
   const app = new SimulatedApp(seed)
   const process = app.add(options)
@@ -18,7 +18,9 @@ async function appAt (seed: number, percent: number, options: Parameters<Simulat
   return [app, process]
 }
 
-/** Stages longer than a day, since hit rates are compared with the same hour of the first day; those of the defaults are longer still. */
+/**
+ * Hours of a stage of more than a day, since hit rates are compared with the same hour of the first day. Default stages are longer still.
+ */
 const STAGE_HOURS = 26
 const LONG = { stages: [10, 50, 100].map((percent) => ({ percent, holdHours: STAGE_HOURS })) }
 

@@ -14,19 +14,19 @@ const EPOCH = 1440 * 20_000
 
 interface Shape {
   readonly stage: number
-  /** Milliseconds that the cached arm is slower. */
+  /** Milliseconds by which the cached arm is slower. */
   readonly cachedMs?: number
   readonly hitRate?: number
   readonly loadsPerRead?: number
-  /** Failures among the 20 requests of each group of the cached arm. */
+  /** The number of failures among the 20 requests of each group of the cached arm. */
   readonly failing?: number
-  /** Requests of each group of the hold-out. */
+  /** The number of requests of each group of the hold-out. */
   readonly heldOut?: number
-  /** Turns the durations, so that single requests differ. */
+  /** A number by which the durations are rotated among the requests, so that single requests differ. */
   readonly turn?: number
 }
 
-/** A minute in which each group has 20 requests of 10 ms to 29 ms. */
+/** Makes a minute in which each group has 20 requests of 10 ms to 29 ms. */
 function minuteOf (shape: Shape): MinuteCounts {
   const { stage, cachedMs = 0, hitRate = 0.6, loadsPerRead = 1 - hitRate, failing = 0, heldOut = 20, turn = 0 } = shape
   const counts = new MinuteCounts(cohorts, cohorts.limitOf(stage))
@@ -42,7 +42,7 @@ function minuteOf (shape: Shape): MinuteCounts {
   return counts
 }
 
-/** A comparison with a baseline of three hours and a stage that has begun. */
+/** Makes a comparison with a baseline of three hours and a stage that has just begun. */
 function comparisonAt (stage: number): { comparison: Comparison, fold: (minutes: number, shape: Omit<Shape, 'stage'>) => void } {
   const comparison = new Comparison(cohorts)
   let minute = EPOCH
@@ -147,7 +147,7 @@ t.test('evidence: a hit rate that falls on the second day steps back, the reason
   t.match(judge(comparison.evidence(), defaultCriteria(50)), { kind: 'back', reason: /hit rate 45 % this hour, 60 % in the same hour of the first day/ })
 })
 
-// On the third day of the stage of 100 %, whose hold-out has 400 requests each minute.
+// Harm on the third day of the stage of 100 %, when the hold-out has 400 requests per minute.
 const LATE: Readonly<Record<string, { shape: Omit<Shape, 'stage'>, reason: RegExp }>> = {
   'a doubled latency': { shape: { cachedMs: 20 }, reason: /in the last (?:minute|\d+ minutes): the odds to be slower than the control arm's p\d\d/ },
   'failures of 5 %': { shape: { failing: 1 }, reason: /^error burst: .* failed in the last 10 minutes|^error rate .* in the last \d+ minutes$/ },
@@ -181,7 +181,7 @@ t.test('evidence: a regression that begins late is diluted in the stage, and not
 t.test('evidence: a hold-out with few requests is compared by the thresholds of the stages before', async (t) => {
   const comparison = new Comparison(cohorts)
   let minute = EPOCH
-  // Three hours of a baseline: 900 requests of the hold-out, fewer than its own thresholds need.
+  // The baseline of three hours has 900 requests of the hold-out, fewer than thresholds of its own would need.
   const fold = (stage: number): void => {
     comparison.fold(++minute, minuteOf({ stage, heldOut: minute % 4 === 0 ? 1 : 0, turn: minute % 19 }))
   }
@@ -220,7 +220,7 @@ t.test('decode: goes on as the comparison that was encoded', async (t) => {
   for (let minute = 1; minute <= 600; minute++) {
     const stage = minute > 300 ? 1 : 0
     if (minute === 301) for (const one of [comparison, copy]) one.startStage(1)
-    // Drawn once for both.
+    // The counts are drawn once and added to both comparisons.
     const counts = traffic.next(minute, stage)
     comparison.fold(EPOCH + minute, counts)
     copy.fold(EPOCH + minute, counts)

@@ -4,13 +4,13 @@ import { HEALTHY, SimulatedApp } from '../fixtures/simulated-rollout.js'
 
 const KEPT = /keeps its percent and decides nothing; the action "to" or "off"/
 
-/** Writes a state by hand, with changed members, in place of the stored one. */
+/** Writes a state document with changed members in place of the stored one, as if it had been edited by hand. */
 async function edit (store: RolloutStore, members: object): Promise<string> {
   const stored = JSON.parse((await store.read())!) as { revision: number }
   const edited = { ...stored, revision: stored.revision + 1, ...members }
   const text = JSON.stringify(edited)
   const read = store.read.bind(store)
-  // A store that checks revisions takes no edited document, so it is read in place of the stored one.
+  // A store that checks revisions does not accept an edited document, so reads return the document in place of the stored one.
   let isReplaced = false
   const replace = store.replace.bind(store)
   store.read = async () => isReplaced ? read() : text

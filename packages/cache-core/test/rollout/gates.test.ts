@@ -8,7 +8,7 @@ interface Case {
   readonly claim: string
   readonly evidence: Partial<Evidence>
   readonly kind: StageVerdict
-  /** The criterion that decides. */
+  /** The criterion that decides on the verdict. */
   readonly gate?: GateName
   readonly reason?: RegExp
   readonly percent?: number

@@ -7,7 +7,7 @@ const CAP = 0.15
 
 interface Minute { readonly requests: number[], readonly slow: number[] }
 
-/** A minute of one cohort (groups 0 to 19) and its control groups, whose share of slow requests is `share` by group. */
+/** Makes a minute of one cohort (groups 0 to 19) and its control groups; `share` gives the share of slow requests of a group. */
 function minuteOf (share: (group: number) => number, requests: (group: number) => number = () => 100): Minute {
   const all = Array.from({ length: GROUPS }, (_, group) => requests(group))
   return { requests: all, slow: all.map((count, group) => Math.round(count * share(group))) }
@@ -22,7 +22,7 @@ function differenceWith (before: readonly Minute[], now: readonly Minute[]): Est
 
 const hour = (minute: Minute): Minute[] => new Array<Minute>(60).fill(minute)
 const isCohort = (group: number): boolean => group < 20
-/** The share of slow requests with an odds ratio. */
+/** Returns the share of slow requests that has a given odds ratio to another share. */
 const withOdds = (share: number, ratio: number): number => share * ratio / (1 - share + share * ratio)
 
 t.test('estimate: bursts in which all are slow are no difference', async (t) => {

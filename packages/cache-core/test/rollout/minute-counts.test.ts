@@ -66,7 +66,7 @@ t.test('decode: counts of another version and of other stages are refused with t
   t.match(MinuteCounts.decode(withChecksum(newer), cohorts), { ok: false, error: { code: 'CACHE_ERR_CORRUPT', message: /another version/ } })
 })
 
-/** The bytes with the checksum that belongs to them. */
+/** Returns the bytes with the right checksum. */
 function withChecksum (bytes: Uint8Array): Uint8Array {
   new DataView(bytes.buffer).setUint32(bytes.length - 4, crc32(bytes.subarray(0, -4)), true)
   return bytes
@@ -78,7 +78,7 @@ t.test('decode: bytes with a right checksum and wrong contents are refused, too'
     const bytes = new Uint8Array(counts.encode())
     bytes[2 + at % (bytes.length - 6)]! ^= flip
     const read = MinuteCounts.decode(withChecksum(bytes), cohorts)
-    // The bytes may happen to be other counts; then these have a form of their own.
+    // Changed bytes may be valid counts by chance, which can then be read; otherwise the error is `CACHE_ERR_CORRUPT`.
     return read.ok ? plain(read.value) !== undefined : read.error.code === 'CACHE_ERR_CORRUPT'
   }), { seed: SEED, numRuns: 300 })
 })

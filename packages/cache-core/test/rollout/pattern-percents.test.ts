@@ -1,7 +1,7 @@
 import t from 'tap'
 import { HEALTHY, SimulatedApp, type SimulatedProcess } from '../fixtures/simulated-rollout.js'
 
-/** An app that has counted minutes at 10 %. */
+/** Makes an app that has counted minutes at 10 %. */
 async function countedAt10 (seed: number): Promise<[SimulatedApp, SimulatedProcess]> {
   const app = new SimulatedApp(seed)
   const process = app.add()

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { SimulatedApp } from '../fixtures/simulated-rollout.js'
 
-/** An app whose store's clock can be set, by seconds. */
+/** Makes an app with a store whose clock a test can set forward or back by seconds. */
 function appWithClock (seed: number): { app: SimulatedApp; set: (seconds: number) => void } {
   const app = new SimulatedApp(seed)
   const now = app.store.now.bind(app.store)

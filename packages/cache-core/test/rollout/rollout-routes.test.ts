@@ -8,7 +8,7 @@ import { FakeTime } from '@x/test-kit/fake-time'
 
 const PATH = '/internal/cache/rollout'
 
-/** An app with a canary, whose time passes when the test says so. */
+/** Makes an app with a canary, whose time passes only when the test advances it. */
 async function canaryApp (t: Test, options: CacheCoreOptions = {}, lines: LogLine[] = []) {
   const time = new FakeTime(t)
   const { rollout, ...rest } = options
@@ -213,7 +213,7 @@ t.test('close: leaves no timer, and the state of a failing store harms no reques
   t.equal((await app.inject({ url: '/', headers: { 'x-user': 'a' } })).body, 'loaded')
   t.match((await app.inject(PATH)).json(), { percent: 0, problem: /cannot be read/, history: [] })
   await app.close()
-  // The interval of the time limits stops itself at its next tick.
+  // The interval of the time limits ends at its next tick.
   time.advance(1000)
   t.equal(time.pending, 0)
   t.equal(lines.filter(({ msg }) => msg.includes('cannot be read')).length, 1)

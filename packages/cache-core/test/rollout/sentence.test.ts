@@ -6,7 +6,7 @@ import { SEED } from './fixtures/seed.js'
 
 type Shape = Partial<Record<'scale' | 'requests' | 'failures' | 'loads' | 'groups', number>>
 
-/** An arm whose latency is lognormal, with groups that differ by a tenth. */
+/** Makes an arm whose latency is lognormal, with groups that differ by a tenth. */
 function arm (draw: Draw, { scale = 1, requests = 40_000, failures = 8, loads = requests, groups = 20 }: Shape): ArmMeasurement {
   const sketches = Array.from({ length: groups }, () => {
     const sketch = new LatencySketch()

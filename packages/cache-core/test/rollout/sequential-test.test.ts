@@ -20,7 +20,7 @@ t.test('boundary: a series without a difference, looked at 400 times, crosses it
       }
     }
   }
-  // Five standard errors above alpha.
+  // The bound is five standard errors above alpha.
   t.ok(crossed / series < alpha + 5 * Math.sqrt(alpha * (1 - alpha) / series), `${crossed} of ${series}`)
   t.ok(crossed > 0, 'it is crossed at all')
 })
@@ -31,7 +31,7 @@ t.test('boundary: is higher for a smaller alpha and for little information', asy
 })
 
 t.test('normalOfT: is the quantile of the same tail, by tables of t', async (t) => {
-  // Student's t: the 99.5 % quantiles with 5, 19 and 100 degrees of freedom.
+  // The values are the 99.5 % quantiles of Student's t with 5, 19 and 100 degrees of freedom.
   for (const [quantile, degrees] of [[4.032, 5], [2.861, 19], [2.626, 100]] as const) {
     t.ok(Math.abs(normalOfT(quantile, degrees) - 2.576) < 0.02)
   }

@@ -2,8 +2,8 @@ import t from 'tap'
 import { simulateWeek, type Week, type WeekSettings } from './fixtures/simulated-week.js'
 import { SEED } from './fixtures/seed.js'
 
-// 200 of the weeks that `npm run bench -- rollout-weeks` simulates, few of them healthy, since one takes the time of five others.
-// Bounds are wide: a random seed must not fail a right rule.
+// These tests simulate 200 of the weeks of `npm run bench -- rollout-weeks`. Few of them are healthy, since a healthy week takes the time
+// of five others. The bounds are wide, so that a random seed does not fail a right rule.
 const RATES = [5, 20, 100]
 const HEALTHY = 12
 const REGRESSED = { all: 24, tail: 24 } as const
@@ -21,11 +21,11 @@ t.test('simulated weeks: healthy ones go through all stages at their times', asy
     }
   }
   const back = ends.filter(({ outcome }) => outcome === 'back')
-  // 1 % of 36 is 0.4: four are less likely than once in 2000 runs.
+  // 1 % of 36 weeks is 0.4. Four or more such weeks are less likely than once in 2000 runs.
   t.ok(back.length < 4, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
   const onTime = ends.filter(({ outcome, delay }) => outcome === 'done' && delay <= 60)
   t.ok(onTime.length >= 0.5 * ends.length, `${onTime.length} of ${ends.length} were on time`)
-  // At 5 requests/s the hold-out has one request in 20 s: the last stage may wait until it has enough.
+  // At 5 requests/s the hold-out has one request in 20 s, so the last stage may wait until the hold-out has enough requests.
   for (const { outcome, verdict } of ends) if (outcome === 'waits') t.match(verdict.reason, /not enough data|too much to go on|is needed|first day/)
 })
 
@@ -39,14 +39,14 @@ for (const [regression, weeks] of Object.entries(REGRESSED) as ['all' | 'tail', 
       }
     }
     const caught = ends.filter(({ outcome }) => outcome === 'back')
-    // 95 % of 72 is 68: less than 61 are less likely than once in 2000 runs.
+    // 95 % of 72 weeks is 68. Fewer than 61 are less likely than once in 2000 runs.
     t.ok(caught.length >= 61, `${caught.length} of ${ends.length} stepped back`)
     for (const { verdict } of caught) t.match(verdict.reason, /slower than the control arm's p(?:50|95|99)/)
     t.ok(ends.filter(({ outcome }) => outcome === 'done').length < 4, 'others wait, and do not go on')
   })
 }
 
-// On the third day of the stage of 100 %, at 100 requests/s: the hold-out has one of them.
+// Harm on the third day of the stage of 100 %, at 100 requests/s, of which one is in the hold-out.
 const HARMS: Readonly<Record<string, { settings: Pick<WeekSettings, 'regression' | 'harm'>, minutes: number, reason: RegExp }>> = {
   'all requests twice as long': { settings: { regression: 'double' }, minutes: 60, reason: /in the last .* slower than the control arm's p\d\d/ },
   'all requests 20 % slower': { settings: { regression: 'all' }, minutes: 1440, reason: /in the last .* slower than the control arm's p\d\d/ },
@@ -68,7 +68,7 @@ for (const [name, { settings, minutes, reason }] of Object.entries(HARMS)) {
 
 t.test('simulated weeks: no verdict but "not enough data" below 10 000 requests of the cached arm', async (t) => {
   t.comment(`SEED=${SEED}`)
-  // 0.01 requests/s of the cached arm are 3456 in four days on average; a busy client in it can double them.
+  // The cached arm has 0.01 requests/s, or 3456 on average in four days; a busy client in it can double that number.
   const { outcome, verdict } = simulateWeek({ seed: SEED, requestsPerSecond: 0.1, regression: 'all', lookEvery: DECIDED_EVERY, stages: 1 })
   t.equal(outcome, 'waits')
   t.match(verdict.reason, /^not enough data: \d{3,4} of 10000 requests of the cached arm$/)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { SimulatedApp, type SimulatedProcess } from '../fixtures/simulated-rollout.js'
 
-/** A process with the stages 25 and 100, after those with 10, 50 and 100 have ended at a percent. */
+/** Starts a process with the stages 25 and 100, after processes with the stages 10, 50 and 100 have ended at a percent. */
 async function afterAnotherPlan (seed: number, percent: number, options: object): Promise<[SimulatedApp, SimulatedProcess]> {
   const app = new SimulatedApp(seed)
   const own = app.add()
@@ -43,11 +43,11 @@ t.test('takeover: a clock of the store that jumps is no sign that the decider of
   await app.wait(70)
   const other = app.add({ stages: [25, 100] })
   await app.run(3)
-  // The lease of the decider ends by the jump as well.
+  // The clock's jump also ends the decider's lease, so the test keeps granting it.
   const lead = app.store.lead.bind(app.store)
   app.store.lead = async (processId, ttlMs) => { await lead(processId, ttlMs); return true }
   shift = 3_600_000
-  // The decider is busy for a moment.
+  // The decider makes no calls for ten seconds, as if it were busy.
   app.processes = [other]
   await app.wait(10)
   t.equal(other.rollout.percent, 50)

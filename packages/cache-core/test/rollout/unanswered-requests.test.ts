@@ -8,7 +8,10 @@ import { FakeTime } from '@x/test-kit/fake-time'
 
 const USERS = 20
 
-/** An app at 50 %, whose requests hang. `leaveAfter`: all users ask, and leave after some seconds; `pass` lets seconds pass. */
+/**
+ * Makes an app at 50 % whose requests hang. `leaveAfter`: all users send requests and disconnect after some seconds; `pass` lets seconds
+ * pass.
+ */
 async function hangingApp (t: Test) {
   const time = new FakeTime(t)
   const app = await buildApp(t, { implementation: 'memory', clock: time.clock, rollout: { canary: { stages: [50, 100], rampSeconds: 0 }, key: (request) => String(request.headers['x-user']) } })

@@ -8,7 +8,7 @@ t.test('sums: a window has the last minutes, up to its length, and the last one 
   t.comment(`SEED=${SEED}`)
   fc.assert(fc.property(fc.integer({ min: 1, max: 4000 }), (minutes) => {
     const windows = new WindowedSums(() => new RatioSums())
-    // A minute counts its own number, so that a sum tells which minutes it has.
+    // The count of a minute is the number of the minute, so that a sum shows which minutes it contains.
     for (let minute = 1; minute <= minutes; minute++) {
       windows.roll(minute - 1)
       windows.current.addBlock(minute, 1)

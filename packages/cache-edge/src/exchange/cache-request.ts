@@ -27,11 +27,11 @@ export interface Refresh {
   readonly cache: FastifyCache
   readonly identity: ViewIdentity
   readonly stale: StoredHead
-  /** Whether the request has passed every hook in front of the handler. */
+  /** Whether the background request has passed every hook in front of the handler. */
   hasReachedHandler: boolean
   /** Whether hooks changed the background request into another one, so that it was refused. */
   isOther: boolean
-  /** Whether the response to the background request was stored. */
+  /** Whether the response to the background request was stored, so that it renewed the stored response. */
   hasRenewed: boolean
 }
 
@@ -40,32 +40,32 @@ export interface Refresh {
  * implements.
  */
 export interface CacheRequest extends Exchange, DecidedRequest {
-  /** The headers as the client sent them, without those that are hidden from the handler while it runs. */
+  /** The headers as the client sent them. While the handler runs, the headers that it must not see are missing. */
   readonly headers: Exchange['headers']
   readonly log: Log
   readonly route: StoredRoute
   readonly identity: ViewIdentity
   /**
-   * The key by which handler runs are shared: a request may wait for the run of another request with this key, since the handler sees the
-   * same of both.
+   * The key by which handler runs are shared. A request may wait for the run of another request with this key, since the handler sees the
+   * same parts of both.
    */
   readonly flightKey: string
   readonly cache: FastifyCache
-  /** The tags of the request's target URI and of the policy. */
+  /** The tags that a stored response to the request gets: those of its target URI and of the policy. */
   readonly tags: string[]
   /** The refresh of a background request; `undefined`: the request came from a client. */
   readonly refresh: Refresh | undefined
-  /** Whether the client left before its response was complete. */
+  /** Whether the client disconnected before its response was complete. */
   readonly isGone: boolean
   /**
-   * Whether the cache serves the request's key: an implementation stores values, and the rollout includes the request and its key. Other
-   * requests never wait for another request, since observing must not delay them.
+   * Whether the cache serves the request's key: an implementation stores values, and the rollout includes the request and its key. A
+   * request that the cache does not serve never waits for another request, since observing must not delay it.
    */
   readonly isServed: boolean
 
   /**
-   * The key under which a response to the request is stored and shared with others; `undefined`: it is for this request alone, since its
-   * `No-Vary-Search` does not confirm the key of the request.
+   * The key under which a response to the request is stored and shared with others; `undefined`: the response is for this request alone,
+   * since its `No-Vary-Search` does not confirm the key of the request.
    */
   keyFor (response: StoredHead): string | undefined
   /**
@@ -73,7 +73,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    * stored.
    */
   hasLabelsOf (stored: StoredHead): boolean
-  /** Notes that the cache has a fresh response to the request. */
+  /** Records that the cache has a fresh response to the request. */
   noteStored (): void
   /** Marks the response as personal: it is sent to this HTTP client, and no other request may get it from a store. */
   markPersonal (): void
@@ -83,14 +83,14 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    */
   prepareRefresh (refresh: Refresh): () => Promise<number>
 
-  /** Sends a stored response, or 304 if the client has that response already. */
+  /** Sends a stored response, or a 304 if the client already has that response. */
   serve (response: Servable, status?: CacheStatus): void
   /** Sends 504 for a request with `only-if-cached` that no stored response answers (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void
-  /** Sends the 304 that the handler answered, unchanged. */
+  /** Sends the 304 of the handler unchanged. */
   sendNotModified (): void
   /**
-   * Notes the member of this cache in `Cache-Status`.
+   * Sets the member of this cache in the response header `Cache-Status`.
    * @param unstored called after the last onSend hook, for the reason why the response will not be stored
    */
   setStatus (status: CacheStatus, unstored?: () => UnstoredReason | undefined): void

@@ -21,11 +21,11 @@ export interface ExchangeSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
   readonly coalesceMs: number
-  /** Called whenever the recorded streams together exceed the memory of all recordings. */
+  /** Called whenever the recordings of all streams together exceed their memory limit. */
   readonly onMemoryFull: () => void
 }
 
-/** The minimum of the limit, in bytes, for all recordings of streams together; with a large `maxBodyBytes` the limit is higher. */
+/** The minimum of the memory limit, in bytes, for the recordings of all streams together. A large `maxBodyBytes` raises the limit. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
 type Waiting = Extract<ForwardState, { kind: 'waiting' }>
@@ -75,12 +75,13 @@ export class ExchangeRunner {
         this.#flights.supersedeAll()
         this.#variants.clear()
       }),
-      // Handler runs in progress are superseded, so that a response made for one implementation is not stored in another.
+      // Handler runs in progress are superseded, so that a response that was made while one implementation was in service is not stored in
+      // another.
       events.on('swapped', () => this.#flights.supersedeAll())
     ]
   }
 
-  /** Ends the subscriptions to the events of the cache. */
+  /** Ends the subscriptions of this object to the events of the cache. */
   close (): void {
     for (const stop of this.#stops) stop()
   }
@@ -102,7 +103,7 @@ export class ExchangeRunner {
     this.#variants.countRequest(key)
   }
 
-  /** Whether a stored response is served as a fresh hit; see {@link decide}. */
+  /** Whether a stored response may be served as a fresh hit; see {@link decide}. */
   isHit (request: DecidedRequest, found: FoundResponse<StoredHead>, now: number): boolean {
     return decide(request, { found, isOther: false }, this.#failures, now).kind === 'hit'
   }
@@ -133,7 +134,8 @@ export class ExchangeRunner {
       return undefined
     }
     if (request.method !== 'HEAD') return this.#forward(request, found, fwd)
-    // A HEAD joins no run, since its response has no body that could be stored. It may validate the stored response, or be served it stale.
+    // A HEAD request joins no run, since its response has no body that could be stored. It may validate the stored response, or get it
+    // stale.
     return found === undefined ? this.lone.runAlone(request, { fwd }) : this.#lead(request, found, fwd, undefined)
   }
 
@@ -190,7 +192,7 @@ export class ExchangeRunner {
     try {
       const snapshot = await request.cache.tags.capture(tags)
       if (snapshot.ok) flight.snapshot = snapshot.value
-      // The client of this request left, so one of the waiting requests runs the handler in its place.
+      // The client of this request disconnected, so one of the waiting requests runs the handler next.
       if (flight.isJoinable && request.isGone) flight.isAbandoned = true
       else await new LeadingRun(this.#runs, request, { fwd, found, flight }).run()
     } finally {

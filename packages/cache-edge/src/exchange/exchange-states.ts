@@ -17,9 +17,12 @@ export type Miss = Exclude<AfterLookup['why'], 'fresh'>
  * milliseconds until which the request waits for other handler runs.
  */
 export type ForwardState =
-  /** The request looks for a handler run to join. */
+  /** The state `arriving`: the request looks for a handler run to join. */
   | { readonly kind: 'arriving'; readonly until: number }
-  /** The request waits for the run of another request. `isLate`: it joined after the tags of that run were compared with their snapshot. */
+  /**
+   * The request waits for the run of another request. `isLate`: the request joined after the tags of that run were compared with their
+   * snapshot.
+   */
   | { readonly kind: 'waiting'; readonly flight: HandlerFlight; readonly isLate: boolean; readonly until: number }
   /**
    * The request joined late (see `isLate`), so the tags of the run are compared with their snapshot again: an invalidation since then would make
@@ -28,13 +31,13 @@ export type ForwardState =
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
   /** The request runs the handler, and requests with this key join the handler run; `undefined`: no request joins it. */
   | { readonly kind: 'leading'; readonly flightKey: string | undefined }
-  /** The request runs the handler, and no other request joins the handler run. */
+  /** The state `alone`: the request runs the handler, and no other request joins this run. */
   | { readonly kind: 'alone' }
-  /** The response of the joined handler run answers the request. */
+  /** The state `shared`: the response of the joined handler run answers the request. */
   | { readonly kind: 'shared'; readonly response: StoredResponse }
   /** The handler failed in the joined handler run; the stored response that the request selects answers the request. */
   | { readonly kind: 'stale'; readonly detail: string }
-  /** The client of the request left, so no response is sent. */
+  /** The client of the request disconnected, so no response is sent. */
   | { readonly kind: 'gone' }
 
 const ALONE: ForwardState = { kind: 'alone' }
@@ -88,11 +91,11 @@ export function afterResponse (
 /** The consequence of a handler run that ended with the handler's own response or failure. */
 export type Conclusion =
   | { readonly kind: 'storable'; readonly response: StoredResponse }
-  /** The client left, or the body broke off: one of the waiting requests runs the handler again. */
+  /** The client disconnected, or the body broke off, so one of the waiting requests runs the handler again. */
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
   /** Another response was sent in place of the handler's; the stored response remains unchanged. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }
-  /** The handler's response is complete and may not be stored. */
+  /** The consequence `uncacheable`: the handler's response is complete and may not be stored. */
   | { readonly kind: 'uncacheable'; readonly unstored: Unstored; readonly status: number }
 
 /**
@@ -110,9 +113,9 @@ export function conclusionOf (
   return { kind: 'uncacheable', unstored, status: 'final' in end ? end.final.status : status }
 }
 
-/** The reason why a response is not stored, as far as the route or the app could change the response. */
+/** Returns the reason why a response is not stored, if a change of the route or of the app could make it storable. */
 function unstoredOf (end: Outcome | Failure, judged: Unstored | undefined, status: number): Unstored {
   if (typeof end === 'object' && 'unstored' in end) return end.unstored
-  // The handler sent no response and its client is connected, so the head was written past Fastify: the reply is hijacked.
+  // The handler sent no response and its client is connected, so the app wrote the head itself: the reply is hijacked (`reply.hijack()`).
   return end === 'replaced' && status === 0 ? { reason: 'hijacked' } : judged ?? { reason: undefined }
 }

@@ -12,12 +12,12 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
   /** Whether the tags of the run were compared with their snapshot, so that a request that joins later compares them again. */
   isProven = false
   /**
-   * The `detail` in `Cache-Status` of the stale response that was served in place of the handler's; `undefined`: no stale response was
-   * served.
+   * The `detail` in `Cache-Status` of the stale response that was served in place of the handler's response; `undefined`: no stale response
+   * was served.
    */
   failure: string | undefined
   hasWaiters = false
-  /** The start of the handler run, in monotonic milliseconds. */
+  /** The time at which the handler run began, in monotonic milliseconds. */
   readonly begunAt: number
   /** Whether other requests may join the handler run. */
   readonly isJoinable: boolean
@@ -72,8 +72,8 @@ export class HandlerFlights {
   }
 
   /**
-   * Returns the handler run that a request with this key may wait for. A run past the time limit is superseded, so that the response of the
-   * next run is stored.
+   * Returns the handler run that a request with this key may wait for. A run that has exceeded the time limit is superseded, so that the
+   * response of the next run can be stored.
    */
   joinable (key: string): HandlerFlight | undefined {
     const flight = this.#flights.joinable(key)
@@ -93,7 +93,7 @@ export class HandlerFlights {
     return flight
   }
 
-  /** Ends a handler run, and the wait of all requests that joined it. */
+  /** Ends a handler run; the requests that joined it continue without waiting any longer. */
   end (flight: HandlerFlight): void {
     if (flight.isJoinable) this.#flights.end(flight)
     flight.share(undefined)

@@ -13,7 +13,7 @@ import { NOT_STORED, type StoredHead, type StoredResponse } from '../store/store
 export interface Exchange {
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  /** Whether the response is for this client alone, so that it is not stored. */
+  /** Whether the response to the request is for this client alone, so that it is not stored. */
   readonly isPersonal: boolean
   readonly policy: Policy
   readonly target: TargetUri
@@ -28,7 +28,7 @@ interface Head { readonly status: number; readonly headers: Record<string, strin
 /** Minimum number of seconds for which a response with a validator is stored after its freshness ends. */
 const KEEP_TO_VALIDATE = 60
 
-/** The reason why a response is not stored, as `Cache-Status` names it. */
+/** The reason why a response is not stored, in the words of the parameter `detail` of `Cache-Status`. */
 export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked' | 'cache-groups'
 
 /** A response that is not stored. `reason`: why; `undefined`: another response was sent in its place. */
@@ -45,7 +45,8 @@ export type Judgement = { readonly response: StoredResponse; readonly reason?: u
 /** Judges whether a response may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
 export function judge (exchange: Exchange, recorded: RecordedResponse, final: Final, requestedAt: number): Judgement {
   const { policy } = exchange
-  // A different status means that another response was sent, such as that of an error handler. A 304 or 412 comes from this plugin.
+  // A different status means that another response was sent, such as that of an error handler. The statuses 304 and 412 are excepted, since
+  // this plugin sets them itself.
   if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
   const vary = selectingHeaders(recorded, final.headers.vary, policy)
   const headers: Record<string, string | string[]> = { ...final.headers }
@@ -55,14 +56,16 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
   const head = { status: recorded.status, headers }
-  // The reasons `serializer` and `csp-nonce` come first, since the app must mend their cause, whatever the lifetime of the response.
+  // The reasons `serializer` and `csp-nonce` are checked first, since only a change of the app can remove their cause, whatever the
+  // lifetime of the response is.
   if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
   if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
   const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const tags = tagsWithGroups(exchange, headers)
-  // A response with more groups than tags is not stored, since an invalidation of the others would miss it.
+  // A response whose cache groups exceed the maximum number of tags is not stored, since an invalidation of a group without a tag would
+  // miss the response.
   if (tags.length > MAX_TAGS) return { reason: 'cache-groups' }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()
@@ -85,9 +88,9 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
 
 /** The reason why a response may not be stored; `undefined`: the response may be stored. */
 export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Partial<Pick<Exchange, 'isPersonal'>>, head: Head, policy: Policy): UnstoredReason | undefined {
-  // The handler of a personal request may have read a part of the request that is not in the cache key.
+  // A personal request is not stored, since its handler may have read a part of the request that is not in the cache key.
   if (request.isPersonal === true) return 'personal'
-  // A response without `Cache-Control` is judged by that of the policy, which is sent with the response and may be `public`.
+  // A response without `Cache-Control` is judged by the `Cache-Control` of the policy, which is sent with the response and may be `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
   const keyed = { has: (name: string) => policy.store === 'by-policy' ? policy.vary.includes(name) : maySelect(name, policy) }
   return notStored({ method: request.method, headers: request.headers, hasBody: false }, { status: head.status, headers }, {
@@ -132,7 +135,7 @@ export function storableHeaders (headers: Readonly<Record<string, string | strin
 
 /**
  * The request headers that select a response: those that the handler names in `Vary`, and those that hooks before and after the handler
- * name. A hook may have chosen the input of the handler.
+ * name. A hook may have changed what the handler receives, depending on these headers.
  * @param after `Vary` as it was after the last onSend hook
  */
 export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
@@ -148,9 +151,9 @@ export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'h
 type Vary = string | readonly string[] | undefined
 
 /**
- * Whether a hook names this header in `Vary` for a change that it makes to every response, whether stored or not: an encoding of the body,
- * or headers of CORS (Fetch §3.2.5). With `store: true` the handler sees `Origin` and `Accept-Encoding` only if the policy's `vary` names
- * them, so otherwise its response does not depend on them.
+ * Whether a hook names this header in `Vary` for a change that it makes to every response, stored or not: an encoding of the body, or
+ * headers of CORS (Fetch §3.2.5). With `store: true` the handler sees `Origin` and `Accept-Encoding` only if the policy's `vary` names
+ * them. Otherwise the handler's response does not depend on these two headers.
  */
 function isOfWrapping (name: string, isEncoded: boolean): boolean {
   return name === 'origin' || (name === 'accept-encoding' && !isEncoded)
@@ -171,7 +174,8 @@ export function chosenBy (vary: readonly string[], { store, vary: own }: Policy)
 }
 
 /**
- * The ETag of a stored response: the one that the app set before any onSend hook, otherwise the one that was computed of exactly this body.
+ * Returns the ETag of a stored response: the ETag that the app set before any onSend hook, otherwise an ETag that was computed of exactly
+ * this body.
  */
 function storedTag ({ etag, body }: RecordedResponse, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
   if (etag !== undefined) return { etag }

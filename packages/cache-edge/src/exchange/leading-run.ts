@@ -23,7 +23,9 @@ export interface LeadingRunSettings {
   readonly memory: RecordingMemory
   readonly variants: Variants
   readonly flights: HandlerFlights
-  /** Keys of flights whose last response could not be stored. */
+  /**
+   * Keys of handler runs whose last response could not be stored; for some seconds requests with these keys do not wait for one another.
+   */
   readonly uncacheable: Backoff
   /** Keys whose handler failed recently; a stale response is served instead of a retry. */
   readonly failed: Backoff
@@ -34,7 +36,7 @@ export interface LeadingRunSettings {
 const UNCACHEABLE_MS = 10_000
 /** Milliseconds after a failure in which the handler is not run again if a stale response can be served. */
 const RETRY_AFTER_MS = 1000
-/** Milliseconds that other requests wait for a stream of unknown length, since some streams end only when their client leaves. */
+/** Milliseconds that other requests wait for a stream of unknown length, since some streams end only when their client disconnects. */
 const STREAM_MS = 1000
 /** Statuses that describe the client or a temporary state, not the resource, so they do not invalidate the stored response. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
@@ -47,7 +49,7 @@ export class LeadingRun implements RunListener {
   readonly #request: CacheRequest
   readonly #fwd: Miss
   readonly #flight: HandlerFlight
-  /** The stored response that the handler may validate. */
+  /** The stored response that the handler may validate; `undefined`: there is none. */
   readonly #found: SelectedVariant | undefined
   readonly #requestedAt = Date.now()
   readonly #recorded: RecordedRun
@@ -153,7 +155,8 @@ export class LeadingRun implements RunListener {
 
   async #conclude (conclusion: Conclusion): Promise<void> {
     const flight = this.#flight
-    // The full response to a HEAD says nothing about the stored one (RFC 9111 §4.3.5): it may have been computed for HEAD alone.
+    // The full response to a HEAD does not invalidate the stored response (RFC 9111 §4.3.5): the handler may have computed it for HEAD
+    // alone.
     if (this.#request.method === 'HEAD') return
     if (conclusion.kind === 'storable') {
       this.#settings.unstored.noteStorable(this.#request.route)
@@ -207,7 +210,10 @@ export class LeadingRun implements RunListener {
     await this.#keep(renewed)
   }
 
-  /** Stores a response, and gives it to the requests that wait for it; neither, if it has another key than the request. */
+  /**
+   * Stores a response, and gives it to the requests that wait for it. A response with another key than the request is neither stored nor
+   * shared.
+   */
   async #keep (response: StoredResponse): Promise<void> {
     const key = this.#request.keyFor(response)
     if (key !== undefined) await Promise.all([this.#share(response), this.#store(key, response)])

@@ -1,8 +1,8 @@
-/** A computed ETag, and the body that it was computed of. */
+/** A computed ETag, with the body from which it was computed. */
 export interface Tagged {
   readonly etag: string
   readonly body: string | Uint8Array
-  /** The `Content-Encoding` of the body that the ETag was computed of. */
+  /** The `Content-Encoding` of the body from which the ETag was computed. */
   readonly coding: unknown
 }
 
@@ -20,12 +20,15 @@ export function labelsIn (headers: Before): [name: typeof LABELS[number], value:
 /** The response of a handler, as it was before any onSend hook. */
 export interface RecordedResponse {
   readonly status: number
-  /** The headers that the handler set, and the {@link LABELS} that hooks set before it; other headers of hooks are not included. */
+  /**
+   * The headers that the handler set, and the {@link LABELS} that hooks had set before the handler ran; other headers of hooks are not
+   * included.
+   */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly before: Before
   /** Whether the body was made by a serializer that a hook chose before the handler ran. */
   readonly isSerialisedByHook: boolean
-  /** The `ETag` that the app had set. */
+  /** The `ETag` that the app itself had set; `undefined`: none. */
   readonly etag: string | undefined
   readonly body: Buffer
   /** Whether the handler sent the body as a string or an object. */

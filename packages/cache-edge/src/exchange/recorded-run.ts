@@ -3,13 +3,13 @@ import type { RecordingMemory } from './recording.js'
 import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
 
 /**
- * The end of the recording of a response. `'aborted'`: the client or the stream broke off. `unstored`: the response is too large, of a kind
- * that cannot be recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or no memory was
- * left; the stored response remains unchanged.
+ * The end of the recording of a response. `'aborted'`: the client disconnected, or the stream ended early. `unstored`: the response is too
+ * large, of a kind that cannot be recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or
+ * no memory was left; the stored response remains unchanged.
  */
 export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
-/** The error with which a handler failed. */
+/** The failure of a handler, with the error that it threw. */
 export interface Failure { readonly error: unknown }
 
 /** The limits of the recording of a response, and the callbacks of its handler run. */
@@ -32,21 +32,21 @@ export interface RunListener {
 export interface RecordedRun {
   /** Resolves when the head is written and the body is complete, or no response will be stored. */
   readonly outcome: Promise<Outcome>
-  /** The status of the handler's response; `0`: the handler has sent no response. */
+  /** The status of the response that the handler has sent; `0`: it has sent none. */
   readonly status: number
-  /** The headers that the handler has set by now. */
+  /** The response headers that the handler has set so far. */
   readonly own: RecordedResponse['headers']
-  /** The headers that hooks had set before the handler ran. */
+  /** The response headers that hooks had set before the handler ran. */
   readonly before: Before
   /**
-   * The reason why the response will not be stored, as far as its headers show now; `undefined`: there is no reason, or another response
-   * was sent.
+   * The reason why the response will not be stored, as far as the headers that are set so far show; `undefined`: there is no reason, or
+   * another response was sent.
    */
   readonly unstored: UnstoredReason | undefined
 
   /** Runs the handler. Never rejects: resolves with the failure of the handler; `undefined`: the handler did not fail. */
   start (): Promise<Failure | undefined>
-  /** The status with which Fastify answers an error of the handler. */
+  /** Returns the status with which Fastify would answer an error of the handler. */
   statusOf (error: unknown): number
   /** Reads the recorded stream ahead of its client, since other requests wait for the response. */
   hurry (): void
@@ -54,8 +54,8 @@ export interface RecordedRun {
   showAll (): void
   /** Ends the recording of the response: another response is sent in place of the handler's. */
   takeOver (): void
-  /** Ends the recording of the response, and removes the headers and the error of the handler, so that another response can be sent. */
+  /** Ends the recording of the response, and removes the headers and the error of the handler, so that a different response can be sent. */
   undo (): void
-  /** Drops each payload that the handler sends from now on, since another response is under way. */
+  /** Drops each payload that the handler sends from now on, since another response is already being sent. */
   dropLate (): void
 }

@@ -47,7 +47,7 @@ export class Recording extends Readable {
   #onEnd: ((recorded: Recorded) => void) | undefined
   /** The chunks of the recorded body. During the recording: all chunks so far. Afterwards: the chunks that were not read yet. */
   #chunks: Buffer[] = []
-  /** The number of recorded chunks that the reader has received. */
+  /** The number of recorded chunks that the reader of the recording has received. */
   #given = 0
   #bytes = 0
   #isAhead = false

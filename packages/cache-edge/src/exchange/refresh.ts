@@ -6,21 +6,23 @@ import type { CacheRequest, Refresh } from './cache-request.js'
 
 /** The time limit of a refresh in seconds, and the ttl of its lock; afterwards another refresh may begin. */
 const LIMIT_SECONDS = 30
-/** Milliseconds of the pause after a failed refresh, doubled each time so that the origin server can recover. */
+/**
+ * Milliseconds of the pause after a first failed refresh. Each further failure doubles the pause, so that the origin server can recover.
+ */
 const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
 /** Milliseconds without a refresh after a hook refused the last one, since the next refresh would most likely be refused, too. */
 const REFUSED_MS = 600_000
-/** Statuses of a refresh that refuse it temporarily, not for lack of credentials. */
+/** Statuses with which a hook refuses a refresh temporarily, not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
 
 /** Renews responses that were served stale: one background request per key at a time, across processes, without credentials. */
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #running = new Set<string>()
-  /** Cache keys whose last refresh failed. */
+  /** Cache keys whose last refresh failed, each with the pause before the next refresh. */
   readonly #paused: Backoff
-  /** Cache keys whose last refresh was refused by a hook. */
+  /** Cache keys whose last refresh a hook refused, each with the time before the next refresh. */
   readonly #refused: Backoff
   /** The number of consecutive failed refreshes by cache key. */
   readonly #failures = new Map<string, number>()
@@ -36,7 +38,10 @@ export class Refresher {
     return this.#refused.isActive(key + variant)
   }
 
-  /** Starts the refresh of a stale response, unless another one of it runs or the pause after its last failure has not passed. */
+  /**
+   * Starts the refresh of a stale response, unless a refresh of the same response is in progress, or the pause after its last failure has
+   * not ended.
+   */
   start (request: CacheRequest, stale: StoredHead): void {
     const id = request.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
@@ -53,7 +58,7 @@ export class Refresher {
   }
 
   async #run (request: CacheRequest, refresh: Refresh, id: string): Promise<void> {
-    // The background request is prepared before the first await, since the connection of the client may close meanwhile.
+    // The background request is prepared before the first await, since the client's connection may close during the await.
     const send = request.prepareRefresh(refresh)
     const lock = await refresh.cache.lock(`${refresh.identity.key}:refresh`, { ttl: LIMIT_SECONDS })
     // If another process holds the lock, it refreshes the response. A cache without locks, or a cache that fails, does not prevent the

@@ -10,7 +10,7 @@ const NO_BODY = Buffer.alloc(0)
 /** The headers that the handler set with its 304, which renews a stored response, and those that hooks had set before it. */
 export interface Update { readonly own: RecordedResponse['headers']; readonly before: Before }
 
-/** A stored response with the fields of a 304, and the reason why it must no longer be stored; `undefined`: it may be stored. */
+/** A stored response with the fields of a 304, and the reason why it must not be stored any more; `undefined`: it may be stored. */
 export interface Renewal { readonly head: StoredHead; readonly reason: string | undefined }
 
 /**
@@ -25,13 +25,13 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
   const receivedAt = Date.now()
   const fields = Object.entries(storableHeaders(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  // With `store: true` the `Vary` of hooks is not stored, so it is added here. With `store: 'by-response'` the stored `Vary` contains it
-  // already.
+  // With `store: true` the `Vary` of hooks is not stored, so the names of hooks are added here. With `store: 'by-response'` the stored
+  // `Vary` contains these names already.
   const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
   const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'
   else if (policy.store === 'by-response' && vary.length > 0) headers.vary = vary.join(', ')
-  // `Age` and `Set-Cookie` decide whether the response may be stored, and are not stored themselves.
+  // `Age` and `Set-Cookie` of the 304 decide whether the response may be stored, but they are not stored themselves.
   const deciding = Object.fromEntries(['age', 'set-cookie'].filter((name) => update.own[name] !== undefined).map((name) => [name, update.own[name]!]))
   const head = { status: stale.status, headers: { ...headers, ...deciding, ...vary !== '*' && { vary: vary.join(', ') } } }
   const isForOne = isUsedIn(noncesOf({ ...update.before, ...update.own }), { headers, body: NO_BODY })

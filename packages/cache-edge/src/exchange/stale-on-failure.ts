@@ -3,8 +3,8 @@ import type { RunFacts, RunState } from './run-state.js'
 // The stored response is served stale in place of a handler that failed or took too long (stale-if-error, RFC 5861 §4).
 
 /**
- * Returns the state of a handler run once the handler has failed. A client that left makes its own handler fail, so no stale response is
- * served.
+ * Returns the state of a handler run once the handler has failed. If the client disconnected, that may have made the handler fail, so no
+ * stale response is served.
  */
 export function afterFailure (state: RunState, status: number, facts: RunFacts): RunState {
   return status >= 500 && !facts.isGone && mayServeStale(state, facts) ? { kind: 'stale-served', detail: 'stale-if-error, error' } : state

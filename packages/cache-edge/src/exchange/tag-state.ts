@@ -3,7 +3,8 @@ import type { CacheRequest } from './cache-request.js'
 import type { HandlerFlight } from './handler-flight.js'
 
 /**
- * Whether the tags of a handler run are as they were before it; `true` while the cache fails, so that an outage does not run every handler.
+ * Whether no tag of a handler run was invalidated since before the run; `true` while the cache fails, so that an outage does not make every
+ * request run its handler.
  */
 export async function isCurrent ({ cache }: CacheRequest, { snapshot }: HandlerFlight): Promise<boolean> {
   if (snapshot === undefined) return true
@@ -12,9 +13,10 @@ export async function isCurrent ({ cache }: CacheRequest, { snapshot }: HandlerF
 }
 
 /**
- * The snapshot with which a response is stored; `undefined`: it is not stored, since the store could not detect an invalidation during the
- * handler run. The tags of its cache groups were unknown before the run, so all tags are captured again. That snapshot is as old as the
- * first one, if neither a tag of the first nor any group of the origin has changed after it was captured.
+ * Returns the snapshot with which a response is stored; `undefined`: the response is not stored, since the store could not detect an
+ * invalidation during the handler run. The tags of the response's cache groups were unknown before the run, so all tags are captured again
+ * after it. The second snapshot may replace the first one if no tag of the first, and no group of the origin, has changed before the second
+ * capture.
  */
 export async function snapshotFor (
   { cache, tags: known }: CacheRequest, flight: HandlerFlight, tags: readonly string[]
@@ -23,7 +25,7 @@ export async function snapshotFor (
   if (snapshot === undefined || tags.length === known.length) return snapshot
   const again = await cache.tags.capture([...tags])
   const current = await cache.tags.isCurrent(snapshot)
-  // In a store of this process alone, an invalidation has superseded the flight.
+  // An invalidation in a store of this process alone has superseded the flight, so such a store need not compare the tags.
   const isUnchanged = current.ok ? current.value : current.error.code === 'CACHE_ERR_UNSUPPORTED'
   return again.ok && isUnchanged && !flight.isSuperseded ? again.value : undefined
 }

@@ -16,8 +16,8 @@ interface Lasting {
 
 const SEVERAL = 3
 /**
- * The number of unstored responses of an upstream after which a reason counts as lasting. It is high, since a proxied route has many pages,
- * each with its own headers.
+ * The number of unstored responses of an upstream after which a reason counts as lasting. The number is high, since a proxied route has
+ * many pages, each with its own headers.
  */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
@@ -38,10 +38,10 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   'too-large': { after: SEVERAL, showsAll: false, message: `are larger than maxBodyBytes; raise it, ${TAKE_STORE_AWAY}` }
 }
 
-/** Reasons for not storing that an upstream server gives by its own headers. */
+/** Reasons for not storing a response that an upstream server determines by the headers of the response. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
-/** The responses of one route so far. `unstored`: the number of responses that were not stored, by reason. */
+/** The responses of one route so far. `unstored`: for each reason, the number of responses that were not stored for it. */
 interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
 
 /**
@@ -58,7 +58,7 @@ export class UnstoredRoutes {
     return this.#routes.get(nameOf(route))?.isShownAll === true
   }
 
-  /** Counts a response of a route that was not stored, by its reason. */
+  /** Counts an unstored response of a route by its reason, and logs the reason when it counts as lasting. */
   note (route: StoredRoute, reason: UnstoredReason, fields: object, log: Log): void {
     const lasting = LASTING[reason]
     if (lasting === undefined) return
@@ -67,7 +67,7 @@ export class UnstoredRoutes {
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
-    // A reason that may concern a single response only is logged after several responses with it, and not for a route that has storable
+    // A reason that may apply to a single response only is logged after several such responses, and never for a route that has storable
     // responses.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
@@ -91,7 +91,7 @@ export class UnstoredRoutes {
   }
 }
 
-/** The name of a route, which its HEAD and GET have in common. */
+/** Returns the name of a route; the HEAD route of a GET route has the same name. */
 function nameOf ({ pattern, choice }: StoredRoute): string {
   return `${pattern} ${choice}`
 }

@@ -21,29 +21,29 @@ export interface BodyRecorderSettings {
   readonly seen: SeenRequest
   readonly maxBytes: number
   readonly memory: RecordingMemory
-  /** Called when the body is a stream of unknown length. */
+  /** Called when the body that the handler sends is a stream of unknown length. */
   readonly onStream: () => void
   readonly onEnd: (end: BodyEnd) => void
 }
 
-/** A web stream in the type that Node's streams have for it. */
+/** A web stream, in the type that Node's own functions for web streams expect. */
 type WebStream = Parameters<typeof Readable.fromWeb>[0]
 
 const NO_BODY = Buffer.alloc(0)
-/** Content types of streams that usually do not end as long as their client reads. */
+/** Content types of streams that usually do not end while their client is connected. */
 const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 
 /** Records the body that a handler sends, as it was before any onSend hook. */
 export class BodyRecorder {
-  /** The headers of the handler when it sent the body, with the labels of hooks; see `RecordedResponse`. */
+  /** The headers of the handler when it sent the body, with the labels that hooks had set; see `RecordedResponse`. */
   headers: Record<string, string | string[]> = {}
-  /** The whole recorded body; `undefined`: the body is not complete yet. */
+  /** The whole body that the handler sent; `undefined`: its recording has not ended. */
   body: Buffer | undefined
   isText = false
   isSerialisedByHook = false
   readonly #reply: FastifyReply
   readonly #settings: BodyRecorderSettings
-  /** The serializer that a hook before the handler chose. */
+  /** The serializer that a hook had set on the reply before the handler ran. */
   readonly #serializer: unknown
   #recording: Recording | undefined
   #isHurried = false
@@ -62,7 +62,8 @@ export class BodyRecorder {
   take (payload: unknown): unknown {
     if (isResponse(payload) && !payload.bodyUsed) return this.take(this.#unwrap(payload))
     const isSerialised = isToSerialise(this.#reply, payload)
-    // The serializer of an object sees the headers that the handler saw; the hooks after the serializer see the whole request.
+    // The serializer of an object sees only the headers that the handler saw. A payload that is not serialised needs no such view, so the
+    // whole request is shown at once.
     if (!isSerialised) this.#settings.seen.showAll()
     if (payload instanceof Error) this.#end('replaced')
     else if (payload === undefined) this.#complete(NO_BODY)
@@ -81,7 +82,7 @@ export class BodyRecorder {
     this.#recording?.runAhead()
   }
 
-  /** Ends the recording of the body; a stream is still passed on to the client. */
+  /** Ends the recording of the body; a streamed body is still sent to the client. */
   stop (): void {
     this.#isOver = true
     this.#recording?.stop()
@@ -112,9 +113,10 @@ export class BodyRecorder {
     const serializer = serializerOf(this.#reply)
     this.isSerialisedByHook = serializer !== null && serializer !== UNKNOWN && serializer === this.#serializer
     const isTaken = whenSerialised(this.#reply, this.#settings.seen, (text) => {
-      // A text that a serializer changes is not stored, since the serializer would change the stored response once more.
+      // A text that a serializer of the app changes is not stored, since the serializer would change the stored response once more when it
+      // is served.
       if (typeof payload === 'string') return this.#end('serialized-text')
-      // A result of the app's serializer that is neither text nor bytes is not stored: Fastify refuses it, or it is no body.
+      // A result of the app's serializer that is neither text nor bytes is not stored: Fastify refuses such a result, or it is no body.
       if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#end('unsupported-payload')
       this.isText = typeof text === 'string'
       this.#complete(Buffer.from(text as string))
@@ -130,7 +132,9 @@ export class BodyRecorder {
     this.#end('complete')
   }
 
-  /** Returns a stream that records this stream while the client reads it; this stream itself, if no recording can be complete. */
+  /**
+   * Returns a stream that records this stream while the client reads it. Returns this stream itself if it cannot be recorded completely.
+   */
   #takeStream (stream: Readable): Readable {
     this.headers = this.#settings.headers.labelled
     const length = this.headers['content-length']

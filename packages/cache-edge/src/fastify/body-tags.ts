@@ -13,25 +13,25 @@ export function taggedOf (reply: FastifyReply): Tagged | undefined {
   return (reply as TaggedReply)[kTagged]
 }
 
-/** Notes that the ETag of a 304 was computed of the body that the 304 omits. */
+/** Records that the ETag of a 304 was computed from the body that the 304 omits. */
 export function setComputed (reply: FastifyReply): void {
   (reply as ComputedReply)[kComputed] = true
 }
 
-/** Whether the ETag of a response was computed here: of its body, or of the body that a 304 omits. */
+/** Whether this plugin computed the ETag of a response, from the body or from the body that a 304 omits. */
 export function hasComputedTag (reply: FastifyReply): boolean {
   return (reply as ComputedReply)[kComputed] === true || taggedOf(reply) !== undefined
 }
 
-/** Sets an ETag that was computed of this body earlier. */
+/** Sets an ETag that was computed earlier from this body. */
 export function setTagged (reply: FastifyReply, etag: string, body: string | Uint8Array): void {
   (reply as TaggedReply)[kTagged] = { etag, body, coding: reply.getHeader('content-encoding') }
   reply.header('etag', etag)
 }
 
 /**
- * Entity tags of `@fastify/etag`, each computed of the body that is sent. onSend hooks may change a body, so the ETag is checked against the
- * body after the hooks. An ETag that the app set is never changed.
+ * Entity tags of `@fastify/etag`, each computed from the body that is sent. onSend hooks may change a body, so the ETag is checked against
+ * the body after the hooks. An ETag that the app set is never changed.
  */
 export class BodyTags {
   readonly #addTag: onSendHookHandler
@@ -46,7 +46,7 @@ export class BodyTags {
    */
   static async create (options: FastifyEtagOptions): Promise<BodyTags> {
     const hooks: onSendHookHandler[] = []
-    // `@fastify/etag` receives a stand-in for the app: as a plugin it would add its hook before those that change the body.
+    // `@fastify/etag` receives a stand-in for the app: as a plugin of the app it would add its hook before the hooks that change the body.
     const target = { addHook: (_name: string, hook: onSendHookHandler) => hooks.push(hook) } as unknown as FastifyInstance
     await etagPlugin(target, { weak: ETAG_DEFAULTS.weak, ...options, replyWith304: false })
     return new BodyTags(hooks[0]!)
@@ -55,11 +55,11 @@ export class BodyTags {
   /** Sets the ETag of this body, and removes an ETag that was computed of another body. A stream gets no ETag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
-    // A response without a body, such as a 304, has nothing that an ETag could be computed of. If it has a computed ETag, that is checked.
+    // A response without a body, such as a 304, gets no ETag. If it has a computed ETag, that ETag is checked.
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {
-      // A hook has removed or replaced the ETag, so it is left unchanged.
+      // If a hook has removed or replaced the ETag, the response is left unchanged.
       if (current !== known.etag) return
       if (known.body === body) return
       reply.removeHeader('etag')
@@ -73,8 +73,8 @@ export class BodyTags {
   }
 
   /**
-   * Sets the ETag again after the hooks of the route. If the body got a `Content-Encoding`, it counts as the tagged body in that coding: the
-   * ETag remains and becomes weak (RFC 9110 §8.8.3.3). The ETag of a HEAD remains, too, since Fastify removes its body.
+   * Sets the ETag again after the hooks of the route. If hooks encoded the body (`Content-Encoding`), the ETag remains and becomes weak
+   * (RFC 9110 §8.8.3.3). The ETag of a HEAD remains, too, since Fastify removes its body.
    */
   settle (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)

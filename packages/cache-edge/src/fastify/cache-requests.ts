@@ -7,7 +7,7 @@ import type { ReadyHits } from './ready-hits.js'
 import { RequestKeys } from './request-key.js'
 import type { StoredResponses } from './serve.js'
 
-/** The parts of an app that all its requests to stored routes share. */
+/** The functions and objects of an app that all its requests to stored routes share. */
 export class CacheRequests {
   readonly fastify: FastifyInstance
   readonly core: Core
@@ -15,7 +15,7 @@ export class CacheRequests {
   readonly responses: StoredResponses
   readonly personal: PersonalRequests
   readonly ready: ReadyHits
-  /** Whether the tags of a policy are cache groups, too. */
+  /** Whether the tags of a policy are also cache groups. */
   readonly tagsAreGroups: boolean
   readonly #notices = new Notices()
 
@@ -35,7 +35,7 @@ export class CacheRequests {
     this.tagsAreGroups = cacheGroups
   }
 
-  /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
+  /** Records that the handler read a part that identifies the client or the request, so that the response is for this client alone. */
   noteIdentity ({ request, route }: { readonly request: FastifyRequest; readonly route: Pick<StoredRoute, 'pattern'> }, part: string): void {
     this.personal.mark(request)
     this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such responses are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the response`)

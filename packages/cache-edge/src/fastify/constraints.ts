@@ -4,7 +4,7 @@ import type { RouteOptions } from 'fastify'
 /** The request headers that each constraint reads to select a route, by the name of the constraint. */
 export type ConstraintHeaders = Readonly<Record<string, readonly string[]>>
 
-/** A declared route, and the constraints of Fastify that select it. */
+/** A declared route with the headers that its constraints read, for the comparison with other routes. */
 interface Chosen {
   readonly url: string
   readonly headers: readonly string[]
@@ -15,8 +15,8 @@ interface Chosen {
 }
 
 /**
- * The request headers that select between the routes of an app. A response is shared by its URL and by the names in `Vary`. Both a route
- * with a constraint and the routes without it must therefore name the headers of the constraint (RFC 9111 §4.1).
+ * The request headers that select between the routes of an app. A response is shared by its URL and by the names in `Vary`. A route with a
+ * constraint and the routes of the same URL without it must therefore both name the headers of the constraint (RFC 9111 §4.1).
  */
 export class Constraints {
   readonly #known: ConstraintHeaders
@@ -33,7 +33,10 @@ export class Constraints {
     this.#hasStrategy = hasStrategy
   }
 
-  /** The request headers that any constraint of the app may read. A request with one of them may reach no route, whatever its URL is. */
+  /**
+   * The request headers that any constraint of the app may read. A request with one of these headers may reach no route, whatever its URL
+   * is.
+   */
   get headers (): readonly string[] {
     return ['accept-version', ...Object.values(this.#known).flat()].map((name) => name.toLowerCase())
   }
@@ -44,12 +47,12 @@ export class Constraints {
   }
 
   /**
-   * Notes a route that is about to be declared. Calls `vary`, at once and for routes to come, with the lower-case headers that choose
+   * Records a route that is about to be declared. Calls `vary`, at once and for routes to come, with the lower-case headers that choose
    * between this route and others. Returns the name of the constraint whose headers are unknown; `undefined`: all headers are known.
    */
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
     const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
-    // Other methods are ignored, since their responses are not shared.
+    // Routes with other methods are ignored, since their responses are not shared.
     if (![method].flat().some((name) => isRead(name))) return undefined
     const route: Chosen = {
       url,
@@ -71,12 +74,12 @@ export class Constraints {
   #headersOf (name: string): readonly string[] | undefined {
     if (Object.hasOwn(this.#known, name)) return this.#known[name]
     if (name !== 'host' && name !== 'version') return undefined
-    // The existence of a strategy is checked before the first route with the constraint: a strategy that exists by then is the app's own
-    // under a built-in name.
+    // The existence of a strategy is checked before the first route with the constraint: a strategy that exists at that time was added by
+    // the app under a built-in name.
     let isBuiltIn = this.#isBuiltIn.get(name)
     if (isBuiltIn === undefined) this.#isBuiltIn.set(name, isBuiltIn = !this.#hasStrategy(name))
     if (!isBuiltIn) return undefined
-    // The host needs no name in `Vary`, since it is in every cache key.
+    // The constraint `host` needs no name in `Vary`, since the host is in every cache key.
     return name === 'host' ? [] : ['accept-version']
   }
 }
@@ -96,8 +99,8 @@ export function canShareUrl (one: string, other: string): boolean {
 }
 
 /**
- * Whether the remaining segments of a pattern may match nothing: there are none, or one parameter that is optional or matches the empty
- * text after a slash.
+ * Whether the remaining segments of a pattern may match an empty text: there are none, or the only one is a parameter that is optional or
+ * may be empty after a slash.
  */
 function isEmptyAtEnd ([first, ...others]: readonly string[], pattern: string): boolean {
   if (first === undefined) return true

@@ -32,22 +32,22 @@ export const hashContent: preParsingHookHandler = function hashContent (request,
       next()
     }
   })
-  // Fastify compares this size with `Content-Length`, if a hook in front has decoded the content.
+  // Fastify compares this property with `Content-Length` if an earlier hook has decoded the content.
   Object.defineProperty(hashed, 'receivedEncodedLength', { get: () => (payload as { receivedEncodedLength?: number }).receivedEncodedLength })
-  // The parser hears of an error through the stream that it reads.
+  // An error of the payload reaches the parser through the hashed stream, which the parser reads, so the callback of `pipeline` is empty.
   beforeFirstRead(hashed, () => { pipeline(payload as NodeJS.ReadableStream, hashed, () => {}) })
   done(null, hashed)
 }
 
 /**
  * The part of the cache key for the content of a QUERY and its metadata (RFC 10008 §2.7). `undefined`: the request has another method, or
- * parts that are in no key: content that is too large or was not read, or trailers.
+ * parts that are in no key: content that is too large, content that was not read, or trailers.
  */
 export function contentKeyOf (request: FastifyRequest): string | undefined {
   if (request.method !== 'QUERY') return undefined
   const { raw } = request
   const content = (request as Keyed)[kContent] ?? (hasBody(raw) ? undefined : NO_CONTENT)
-  // A request of `inject` has no trailers.
+  // A simulated request of Fastify's `inject` has no property `trailers`.
   const { trailers = {} } = raw as { readonly trailers?: object }
   if (content === undefined || Object.keys(trailers).length > 0) return undefined
   const sent = sentHeaders(raw)

@@ -13,23 +13,26 @@ type CurrentTag = NonNullable<Policy<FastifyRequest>['currentTag']>
 const LIMIT_MS = 5000
 const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']
 
-/** Wraps a handler: evaluates the preconditions before it runs, by the current ETag of the route (RFC 9110 §13.2.1). */
+/**
+ * Wraps a handler. The wrapper evaluates the preconditions of a request before the handler runs, by the current ETag of the route (RFC 9110
+ * §13.2.1).
+ */
 export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag, etagSuffixes: readonly string[]): RouteHandlerMethod {
   const notices = new Notices()
-  // `reply` is returned if the handler sends by itself; otherwise Fastify would read `undefined` as an empty response.
+  // The wrapper returns `reply` if the handler sends by itself; Fastify would take `undefined` for an empty response.
   const run: RouteHandlerMethod = function (request, reply) {
     const returned: unknown = handler.call(this, request, reply)
     return returned === undefined ? reply : returned
   }
   const checked: RouteHandlerMethod = async function (request, reply) {
-    // The tag of the target is not that of a result of a QUERY.
+    // The ETag of the target resource is not the ETag of the result of a QUERY, so a QUERY is not checked.
     if (request.method === 'QUERY') return run.call(this, request, reply)
     const etag = await etagOf(request, currentTag, notices)
     const { method, raw: { headers } } = request
     const verdict = evaluate({ method, headers }, { status: 200, etag, lastModified: undefined, etagSuffixes })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request.method)) reply.header('etag', etag)
-    // An empty response is sent, which the last onSend hook makes a 304.
+    // The empty response that is sent here becomes a 304 in the last onSend hook.
     if (verdict === 'not-modified') return reply.send()
     return run.call(this, request, reply)
   }
@@ -37,9 +40,9 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
 }
 
 /**
- * Returns the current ETag of the target by the app's function `currentTag`; `undefined` if there is none. If the function fails, a
- * request that only reads gets `undefined`, too, and its handler runs; so does a write without preconditions. A write with preconditions
- * is refused: the promise rejects with the error that the function threw, or with `CACHE_ERR_CURRENT_TAG` for a wrong or late answer.
+ * Returns the current ETag of the target from the app's function `currentTag`; `undefined`: there is none. If the function fails, the
+ * handler of a read runs without the ETag, as does that of a write without preconditions. A write with preconditions is refused: the
+ * promise rejects with the error of the function, or with `CACHE_ERR_CURRENT_TAG` for an invalid or late result.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
   try {

@@ -14,12 +14,12 @@ import { hasFailed, TARGETED } from './failed-response.js'
 import { dropAll, dropBodyFields, noteBefore } from './written-headers.js'
 
 const TAG = new RegExp(TAG_PATTERN)
-/** Fields beside `Cache-Control` that give a response a lifetime. */
+/** Header fields, besides `Cache-Control`, that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 const BY_COOKIE = ['cookie']
 
-/** The part of a request that its preconditions are in. */
+/** The raw request, whose headers contain the preconditions. */
 type RawRequest = Pick<FastifyRequest, 'raw'>
 type FieldLines = Parameters<typeof joinLines>[0]
 
@@ -29,13 +29,13 @@ export interface HeaderSettings {
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
   /** Whether the tags of a policy are sent in `Cache-Groups`. */
   readonly cacheGroups: boolean
-  /** Whether a response with a computed ETag and no lifetime gets `no-cache`. */
+  /** Whether a response that has a computed ETag and no lifetime gets `Cache-Control: no-cache`. */
   readonly saysNoCache: boolean
   /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
   /** Whether the proxies in front forward requests with cookies, so that shared responses need no `Vary: Cookie`. */
   readonly hasCookieAwareProxies: boolean
-  /** Suffixes that a proxy in front adds to ETags. */
+  /** Suffixes that a proxy in front of the app adds to ETags (option `etagSuffixes`). */
   readonly etagSuffixes: readonly string[]
 }
 
@@ -61,7 +61,8 @@ export class EdgeHeaders {
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, rule)
     const { statusCode } = reply
     if (statusCode === 304) {
-      // The 304 comes from the cache or the handler. Fields that describe a body are removed, since hooks may have added some.
+      // The 304 comes from the cache or the handler. Fields that describe a body are removed from it, since hooks may have added such
+      // fields.
       dropBodyFields(reply)
       if (isConditional(request.raw.headers)) this.announceMatch(route, request.method)
     }
@@ -96,7 +97,10 @@ export class EdgeHeaders {
     return evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines), etagSuffixes })
   }
 
-  /** Whether `If-None-Match` is this ETag alone, as a browser sends it, without another precondition except a date. */
+  /**
+   * Whether `If-None-Match` of a request has exactly this ETag, as a browser sends it, and the request has no other precondition except a
+   * date.
+   */
   hasTag ({ raw: { headers } }: RawRequest, etag: string | undefined): boolean {
     return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
   }
@@ -146,7 +150,7 @@ export class EdgeHeaders {
     const statusCode = statusOf(reply)
     const isCompressed = this.#settings.isCompressed()
     if (rule.vary.length > 0 || isCompressed) {
-      // The name is in lower case, since `@fastify/compress` looks for it in this form.
+      // The name `accept-encoding` is in lower case, since `@fastify/compress` searches for it in that form.
       this.#addVary(reply, isCompressed ? [...rule.vary, 'accept-encoding'] : rule.vary)
     }
     if (rule.cacheControl === undefined) return
@@ -176,11 +180,11 @@ export class EdgeHeaders {
   }
 
   /**
-   * Writes `no-cache` on a response with a computed ETag. Some shared caches store a 200 without a lifetime because it has a validator, even
-   * if the response is for one client. The header is written last, so that no hook sees it.
+   * Writes `no-cache` on a response with a computed ETag. Some shared caches store a 200 without a lifetime because it has a validator,
+   * even if the response is for one client. The header is written in the last hook, so that no other hook sees it.
    */
   #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {
-    // The presence of `Cache-Control` is checked first, since most responses have it.
+    // The check for `Cache-Control` is first, since most responses have this header and need no further check.
     if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
     this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
@@ -201,7 +205,7 @@ export class EdgeHeaders {
     try {
       const tags: unknown = policy.tagsOf(request)
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
-      // The promise of an async function may reject; its rejection is dropped, since the value is refused anyway.
+      // The promise of an async function may reject; the rejection is ignored, since a promise is refused in any case.
       if (tags instanceof Promise) tags.catch(() => {})
       this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; responses with other tags are not stored`)
     } catch (err) {

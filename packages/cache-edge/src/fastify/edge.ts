@@ -63,7 +63,7 @@ export class Edge {
       saysNoCache: this.#saysNoCache,
       hasCookieAwareProxies: options.proxies === 'cookie-aware',
       etagSuffixes: this.#etagSuffixes,
-      // The decorator is read with the first response, when no plugin can add a decorator any longer.
+      // The decorator is read at the first response, when all plugins have been loaded.
       isCompressed: () => {
         isCompressed ??= fastify.hasReplyDecorator('compress')
         return isCompressed
@@ -101,7 +101,7 @@ export class Edge {
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
-  /** The onSend hooks of a route; they do nothing unless `isCurrent`. */
+  /** Returns the onSend hooks of a route. They do nothing unless `isCurrent` returns `true`. */
   #hooksOf (route: RouteOptions, rule: RouteRule<FastifyRequest>, isCurrent: () => boolean): Surrounding {
     const edge = this
     return {
@@ -132,7 +132,7 @@ export class Edge {
 
   get purgeFailures (): number { return this.#purger?.failures ?? 0 }
 
-  /** Whether the route of a request has its own last hook. */
+  /** Whether the route of a request has a last hook of its own, so that the app's hook has nothing to do. */
   isApplied (request: FastifyRequest): boolean {
     return (configOf(request) as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
   }
@@ -205,7 +205,7 @@ export class Edge {
         try {
           done(null, payload)
         } catch (error) {
-          // A payload that cannot be sent becomes an error response, as in Fastify; the error must not end the process.
+          // A payload that cannot be sent becomes an error response, as in Fastify: its error must not end the process.
           reply.send(error)
         }
       })
@@ -239,7 +239,7 @@ export class Edge {
   }
 
   #wrapped (handler: RouteHandlerMethod, policy: Policy<FastifyRequest>, route: RouteOptions): RouteHandlerMethod {
-    // The schema is read at each request, since later plugins may add to it.
+    // The schema is read at each request, since a plugin that is loaded later may add a schema to the route.
     policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
     if (policy.noVarySearch) this.#writes.hasPathTags = true
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))

@@ -23,14 +23,14 @@ import { runHandler } from './run-handler.js'
 import { showTo, type SeenRequest } from './seen-request.js'
 import { sentHeaders, targetOf } from './target.js'
 
-/** The property of the raw message that holds its refresh; no client can set it. */
+/** The property of the raw request that holds its refresh. The property has a symbol as its name, so no client can set it. */
 const kRefresh = Symbol('@x/cache-edge.refresh')
 type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
 
 const NO_TAGS: readonly string[] = []
 const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 
-/** Describes a route and its constraints for the exchange. */
+/** Describes a route and its constraints in the form that the exchange needs. */
 export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'url' | 'constraints'>, policy: Policy<FastifyRequest>): StoredRoute<FastifyRequest> {
   const own = Object.entries(constraints).map(
     ([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const
@@ -51,14 +51,14 @@ export class FastifyCacheRequest implements CacheRequest {
   readonly route: StoredRoute
   readonly policy: Policy
   readonly target: TargetUri
-  /** The cache key, without the variant. */
+  /** The cache key of the request, without the variant. */
   readonly key: string
   readonly refresh: Refresh | undefined
   cache!: FastifyCache
   readonly #app: CacheRequests
   readonly #run: () => unknown
   readonly #key: RequestKey
-  /** The tags of the policy. */
+  /** The tags that the policy gives to this request. */
   #own: readonly string[] = NO_TAGS
   #whenStored: (() => void) | undefined
 
@@ -87,7 +87,7 @@ export class FastifyCacheRequest implements CacheRequest {
     this.cache = this.refresh?.cache ?? this.request.cache
   }
 
-  // The list is made at each access, since a hit from memory needs none.
+  // The list of tags is made at each access, since a hit from memory needs no list.
   get tags (): string[] { return [...this.#own, ...this.#key.tags] }
 
   get groups (): readonly string[] { return this.#app.tagsAreGroups ? this.#own : NO_TAGS }
@@ -100,7 +100,7 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  // The cache client of the request decides by its arm, so that this answer agrees with its reads and stores.
+  // The cache client of the request decides by its arm, so that the result agrees with the reads and stores of that client.
   get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {
@@ -204,7 +204,7 @@ export class FastifyCacheRequest implements CacheRequest {
     const headers: Record<string, string> = { 'user-agent': '@x/cache-edge' }
     const host = sent.host ?? sent[':authority']
     if (host !== undefined) headers.host = String(host)
-    // Forwarded headers are sent as well if Fastify trusts the peer, which both requests have in common.
+    // Forwarded headers are sent as well if Fastify trusts the peer: the background request has the same peer as this request.
     const forwarded = 'ips' in request ? ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] : []
     for (const name of [...forwarded, ...stale.vary]) {
       const value = raw.headers[name] ?? sent[name]
@@ -214,12 +214,12 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 }
 
-/** The refresh of a background request at any time before its handler; `undefined`: the request came from a client. */
+/** Returns the refresh of a background request, at any time before its handler runs; `undefined`: the request came from a client. */
 export function refreshIn (raw: FastifyRequest['raw']): Refresh | undefined {
   return (raw as Raw)[kRefresh]
 }
 
-/** The refresh of a background request, which has reached the handler; `undefined`: the request came from a client. */
+/** Returns the refresh of a background request that has reached its handler; `undefined`: the request came from a client. */
 export function refreshOf ({ raw }: FastifyRequest): Refresh | undefined {
   const refresh = refreshIn(raw)
   if (refresh !== undefined) refresh.hasReachedHandler = true

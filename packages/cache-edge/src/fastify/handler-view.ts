@@ -4,7 +4,7 @@ import { beforeFirstRead, interceptSend, restoreSend, serializerOf, UNKNOWN } fr
 import { isStreamed } from './payload.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** A response that the handler has not sent yet. */
+/** A response that the handler has not sent yet, and for which the edge waits. */
 export interface Pending {
   readonly isOpen: boolean
   /** Ends the wait for the handler's response, since another response is sent in its place. */
@@ -66,7 +66,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
     seen.showAll()
     return false
   }
-  // Without a custom serializer the content type is set as Fastify would set it.
+  // Without a custom serializer, the content type is set to the one that Fastify would set.
   if (own === null && type === undefined) reply.header('content-type', 'application/json; charset=utf-8')
   else if (own === null && !/;\s*charset=/i.test(String(type))) reply.header('content-type', `${String(type)}; charset=utf-8`)
   reply.serializer((value: unknown) => {
@@ -85,7 +85,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
   return true
 }
 
-/** Shows only the headers in the cache keywhile a stream is read, since the stream may read the request as it makes its chunks. */
+/** Shows only the headers in the cache key while a stream is read, since the stream may read the request when it makes its chunks. */
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
   beforeFirstRead(stream, showSome)
   stream.once('close', showAll)

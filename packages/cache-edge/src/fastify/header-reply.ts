@@ -8,8 +8,8 @@ export class HeaderReply {
   readonly #headers: Record<string, Value> = {}
 
   /**
-   * This object in the type of Fastify's reply, for the functions of this package. They use only members of this class and symbols of this
-   * package.
+   * This object, typed as a Fastify reply, for the functions of this package. These functions use only members of this class and symbols of
+   * this package.
    */
   get asReply (): FastifyReply { return this as unknown as FastifyReply }
 

@@ -1,7 +1,7 @@
 import { ageOf } from '../rules/stored-state.js'
 import type { StoredHead } from '../store/stored-response.js'
 
-/** The values of `Age` and `Cache-Status` of a hit, as texts that are written once per second. */
+/** The values of the headers `Age` and `Cache-Status` for a hit, as texts that are written at most once per second. */
 export class HitTimes {
   age = ''
   cacheStatus = ''
@@ -11,7 +11,7 @@ export class HitTimes {
   /**
    * Writes both values for a time; returns whether they have changed.
    * @param now milliseconds of the epoch
-   * @param hitWith the member of this cache in `Cache-Status` for a hit that is fresh for so many seconds
+   * @param hitWith the member of this cache in `Cache-Status` for a hit that is fresh for `ttl` more seconds
    */
   update (head: Pick<StoredHead, 'freshness' | 'receivedAt'>, now: number, hitWith: (ttl: number) => string): boolean {
     const seconds = ageOf(head, now)

@@ -9,11 +9,13 @@ export interface Surrounding {
   readonly between: onSendHookHandler
   /** The hook that runs after all other hooks of the route. */
   readonly last: onSendHookHandler
-  /** The hook in place of all of these, if the route has no other hooks, since each call of a hook takes time. */
+  /** The hook that replaces the other three hooks on a route without hooks of its own, since each call of a hook takes time. */
   readonly only: onSendHookHandler
 }
 
-/** The names of the hooks, by which they are found on a response. They are set, since a bundler may rename functions. */
+/**
+ * The function names by which the hooks are recognised on a response. The names are set explicitly, since a bundler may rename functions.
+ */
 const NAMES: Readonly<Record<keyof Surrounding, string>> = { first: 'tagBody', between: 'tagBetween', last: 'finishRoute', only: 'finishAlone' }
 
 /**
@@ -50,7 +52,7 @@ export function surround (route: RouteOptions, make: (isCurrent: () => boolean) 
     renew()
   }
   replace(route.onSend)
-  // Hooks that are added to the route's `onSend` before Fastify reads it run between the first and the last hook.
+  // A setter and a getter of the route's `onSend` place hooks that are added later between the first hook and the last hook.
   accessOnSend(route, arrange, replace)
 }
 

@@ -3,32 +3,32 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** A GET that the app sends to itself. */
+/** A GET request that the app sends to its own router. */
 export interface LoopbackRequest {
   /** The raw request target, which is sent unchanged. */
   readonly url: string
-  /** The headers, with lower-case names. */
+  /** The request headers, with lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly peer: Peer
   /** Whether the client's request came over HTTP/2; the handler of the background request then sees that version. */
   readonly isHttp2: boolean
 }
 
-/** The address and protocol of a connection. */
+/** The addresses and ports of both ends of a connection, and whether it is encrypted. */
 export type Peer = Readonly<Partial<Record<typeof OF_PEER[number], unknown>>>
 
-/** Properties of a socket that describe the peer and the protocol of a request; over a Unix socket they are `undefined`. */
+/** Properties of a socket that describe the peer and the protocol of a request; over a Unix socket these properties are `undefined`. */
 const OF_PEER = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily', 'encrypted', 'servername', 'alpnProtocol'] as const
 
-/** The peer of a socket, read while the connection is open. */
+/** Returns the peer of a socket; call it while the connection is open. */
 export function peerOf (socket: object | null | undefined): Peer {
   return Object.fromEntries(OF_PEER.map((name) => [name, (socket as Peer | null | undefined)?.[name]]))
 }
 
 /**
  * Sends a request to the app's own router. Unlike `inject`, it neither normalises the target nor chooses the address and the protocol.
- * Resolves with the status once the response was sent or broke off; its body is dropped. Rejects with the error by which the app destroys
- * request, response or socket.
+ * Resolves with the status once the response has been sent or has broken off; the body of the response is dropped. Rejects with the error
+ * by which the app destroys request, response or socket.
  * @param mark called with the raw request before any hook runs
  */
 export function askItself (fastify: FastifyInstance, { url, headers, peer, isHttp2 }: LoopbackRequest, mark: (raw: FastifyRequest['raw']) => void): Promise<number> {
@@ -41,10 +41,11 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer, isHtt
   request.push(null)
   const response = new ServerResponse(request)
   response.assignSocket(socket)
-  // The version is set after the response was created, since Node creates a response for the version of its request.
+  // The HTTP version is set after the response was created: Node would create another kind of response for a request of HTTP/2.
   if (isHttp2) Object.assign(request, { httpVersion: '2.0', httpVersionMajor: 2, httpVersionMinor: 0 })
   socket.on('drain', () => { if (!response.writableEnded) response.emit('drain') })
-  // The request is resumed and the socket destroyed, as Node's server does after each response; an app may wait for the events of either.
+  // The request is resumed and the socket destroyed, as Node's server does after each response; an app may wait for the end of the request
+  // or the close of the socket.
   response.once('finish', () => {
     request.resume()
     socket.destroy()

@@ -15,13 +15,16 @@ const context = new Slot('fastify.context')
 const replyClass = new Slot('fastify.Reply')
 const requestClass = new Slot('fastify.Request')
 
-/** An object of Fastify with its private properties. The readers that each hit calls try the last symbol at their own place, which V8 optimises for one symbol. */
+/**
+ * An object of Fastify with its private properties. Functions that each hit calls read the last known symbol directly in their own code,
+ * since V8 optimises such a read for one symbol.
+ */
 type Slotted = object & { readonly [slot: symbol]: unknown }
 
-/** The object that Fastify has for all requests to a route. */
+/** The object in which Fastify stores the properties that all requests to a route share. */
 export interface RouteContext {
   readonly config?: object
-  /** The hooks that run on a response. */
+  /** The onSend hooks that run on a response of the route; `null`: none. */
   readonly onSend?: readonly { readonly name: string }[] | null
 }
 
@@ -56,8 +59,8 @@ export function clearError (reply: FastifyReply): void {
 }
 
 /**
- * The signal of a request if the app has read `request.signal`, since its listeners may stop the work of the handler. The property itself
- * is not read, since a read would create the signal.
+ * The signal of a request if the app has read `request.signal`, since listeners of the signal may stop the work of the handler.
+ * `request.signal` itself is not read here, since reading it would create the signal.
  */
 export function signalOf (request: FastifyRequest): AbortSignal | undefined {
   const controller = signal.read(request)
@@ -73,9 +76,9 @@ export function contextOf (request: FastifyRequest): RouteContext | undefined {
   return typeof found === 'object' && found !== null ? found : undefined
 }
 
-/** The config of the route of a request: one object for each route, which no two routes share. */
+/** The config of the route of a request. Each route has its own config object, so the object identifies the route. */
 export function configOf (request: FastifyRequest): object | undefined {
-  // The shared context is read first, since Fastify creates `routeOptions` at each access.
+  // The config is read from the context of the route first, since Fastify creates `routeOptions` anew at each access.
   return (contextOf(request) ?? request.routeOptions).config
 }
 
@@ -85,8 +88,8 @@ export function boundName (hook: string): string {
 }
 
 /**
- * Whether Fastify removes the body of a HEAD response with this hook, on a HEAD route that Fastify added itself. Fastify marks the hook by
- * its name alone.
+ * Whether Fastify removes the body of a HEAD response with this hook, on a HEAD route that Fastify added itself. Fastify's hook is
+ * recognised by its name alone, since Fastify sets no other mark.
  */
 export function isHeadHook ({ name }: onSendHookHandler): boolean {
   return name === 'headRouteOnSendHandler'
@@ -104,9 +107,9 @@ export function interceptSend (
   reply.send = (payload?: unknown) => intercept(payload, send.bind(reply))
 }
 
-/** Gives the reply its own `send` again. */
+/** Restores the method `send` of the reply's prototype after `interceptSend`. */
 export function restoreSend (reply: FastifyReply): void {
-  // The own property is deleted, so that the method of the prototype is called again.
+  // The own property `send` is deleted, so that calls reach the method of the prototype again.
   delete (reply as { send?: unknown }).send
 }
 
@@ -129,7 +132,7 @@ interface Replaced {
   readonly name: string
   readonly shown: unknown
   readonly hidden: unknown
-  /** Whether `shown` is set as an own property over a getter of the prototype, which has no setter. */
+  /** Whether `shown` is an own property that covers a getter of the prototype; such a getter has no setter. */
   readonly isOver: boolean
 }
 
@@ -144,12 +147,12 @@ export class ReplacedProperties {
     this.replaceUnread(object, name, shown, (object as Record<string, unknown>)[name])
   }
 
-  /** Replaces a property without reading its value now. */
+  /** Replaces a property without reading its current value, since reading would compute it. */
   replaceUnread (object: object, name: string, shown: unknown, hidden: unknown): void {
     this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden, isOver: false })
   }
 
-  /** Replaces a property that is a getter of the prototype. */
+  /** Covers a property that is a getter of the prototype by an own property with another value. */
   cover (object: object, name: string, shown: unknown): void {
     this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: undefined, isOver: true })
   }
@@ -194,7 +197,7 @@ export function accessOnSend (route: RouteOptions, get: () => onSendHookHandler[
 
 type Construct = new (...args: unknown[]) => object
 
-/** The private properties of Fastify that this package reads and the app's version of Fastify lacks. */
+/** Returns the private properties of Fastify that this package reads and that the app's version of Fastify lacks. */
 export function missingIn (fastify: FastifyInstance): string[] {
   const [Reply, Request] = [replyClass.read(fastify), requestClass.read(fastify)]
   if (typeof Reply !== 'function' || typeof Request !== 'function') return ['the classes of request and reply']

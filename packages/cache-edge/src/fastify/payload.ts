@@ -5,7 +5,7 @@ export function isResponse (payload: unknown): payload is Response {
   return Object.prototype.toString.call(payload) === '[object Response]'
 }
 
-/** Whether Fastify sends a payload as a stream, without serialisation. */
+/** Whether Fastify sends a payload as a stream, so that it does not serialise it. */
 export function isStreamed (payload: unknown): boolean {
   const body = payload as { pipe?: unknown; getReader?: unknown } | null | undefined
   return typeof body?.pipe === 'function' || typeof body?.getReader === 'function' || isResponse(payload)
@@ -20,7 +20,7 @@ function isOfHttp2 (stream: Readable): boolean {
   return 'rstCode' in stream && 'session' in stream
 }
 
-/** Reads the rest of a stream that ends soon, since to destroy the stream would emit an error on its session. */
+/** Reads the rest of a stream that ends soon. Destroying the stream would emit an error on its HTTP/2 session. */
 function drain (stream: Readable): void {
   let left = MAX_DRAINED_BYTES
   const timer = setTimeout(() => stream.destroy(), MAX_DRAIN_MS).unref()
@@ -40,9 +40,9 @@ export function discard (payload: unknown): void {
   if (body instanceof Readable && isOfHttp2(body)) return drain(body)
   try {
     if (typeof body.destroy === 'function') body.destroy()
-    // The rejection is dropped: a web stream with another reader cannot be cancelled, and remains unchanged.
+    // The rejection is ignored: a web stream that has another reader cannot be cancelled, and remains as it is.
     else if (typeof body.cancel === 'function') Promise.resolve(body.cancel()).catch(() => {})
   } catch {
-    // The error is dropped, since a stream of the app that cannot be ended needs no other action.
+    // The error is ignored, since nothing else can be done for a stream of the app that cannot be ended.
   }
 }

@@ -12,12 +12,12 @@ const kReason = Symbol('@x/cache-edge.personal')
 
 type Judged = FastifyRequest & { [kReason]?: PersonalReason | null }
 
-/** Whether a request was judged personal, before its handler ran or since. */
+/** Whether a request was judged personal, before its handler ran or while it ran. */
 export function wasFoundPersonal (request: FastifyRequest): boolean {
   return (request as Judged)[kReason] != null
 }
 
-/** Requests whose responses are for their own client alone. */
+/** Decides which requests are personal, so that their responses are for their own client alone. */
 export class PersonalRequests {
   readonly #core: Core
   readonly #credentials: Credentials
@@ -56,9 +56,9 @@ export class PersonalRequests {
     if (hasBody(raw, headers) && contentKeyOf(request) === undefined) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
     // A shared response may go to a client with credentials if the policy has `sameForAll`; with `scope: 'private'` only the client's own
-    // cache stores it.
+    // cache stores the response.
     if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return null
-    // With `attachValidation` the handler sees the validation errors of hidden headers, so such a request is personal.
+    // With `attachValidation` the handler sees validation errors, also those of hidden headers, so a request with such errors is personal.
     return this.#credentials.isIn(headers) || hasCertificate(request) || hasUser(request) || request.validationError != null ? 'personal' : null
   }
 }

@@ -4,7 +4,7 @@ import { allowsRange, rangesIn, type ByteRange } from '../rules/range.js'
 import { removeResponseHeaders } from './failed-response.js'
 import { dropBodyFields, isFromStore } from './written-headers.js'
 
-/** Fields that are valid for the content of the whole representation only. */
+/** Header fields that are valid only for the content of the whole representation, not for a range. */
 const OF_WHOLE_CONTENT = ['content-length', 'content-digest', 'content-md5', 'digest']
 
 /**
@@ -29,7 +29,7 @@ export function cutRanges (request: FastifyRequest, reply: FastifyReply, payload
   return body.subarray(range.first, range.last + 1)
 }
 
-/** Makes the response a 416. It is not stored by caches in front, whose key has no `Range`. */
+/** Makes the response a 416. Caches in front of the app must not store it, since their keys do not contain `Range`. */
 function refuse (reply: FastifyReply, size: number): null {
   removeResponseHeaders(reply)
   dropBodyFields(reply)
@@ -37,7 +37,7 @@ function refuse (reply: FastifyReply, size: number): null {
   return null
 }
 
-/** Makes the response one of several parts (RFC 9110 §14.6), and returns its body. */
+/** Makes the response a multipart response with several ranges (RFC 9110 §14.6), and returns its body. */
 function toParts (reply: FastifyReply, body: Buffer, ranges: readonly ByteRange[]): Buffer {
   const boundary = randomBytes(18).toString('hex')
   const type = reply.getHeader('content-type')

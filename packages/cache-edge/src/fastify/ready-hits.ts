@@ -20,7 +20,7 @@ type Fields = Record<string, FieldValue>
 const kLast = Symbol('@x/cache-edge.last-fields')
 type ReadyReply = FastifyReply & { [kLast]?: readonly (readonly [string, FieldValue])[] | undefined }
 
-/** Header fields whose presence on a reply decides on other fields, or whose values are joined. */
+/** Header fields whose presence on a reply affects which other fields are written, or whose values are joined. */
 const DECIDING = new Set([...OF_RESPONSE, ...DROPPED_FROM_304, 'vary', 'set-cookie', 'cache-control', 'cache-status'])
 
 /** The header fields of a stored response with one status, with `Age` and `Cache-Status`. */
@@ -33,7 +33,7 @@ class TimedFields {
   }
 
   /**
-   * Returns the header fields for a time.
+   * Returns the header fields, with `Age` and `Cache-Status` for the given time.
    * @param now milliseconds of the epoch
    */
   at (head: StoredHead, now: number, hitWith: (ttl: number) => string): Readonly<Fields> {
@@ -56,8 +56,8 @@ interface ReadyHit {
 }
 
 /**
- * Hits whose header fields are prepared at the first hit on a stored response (prepared hits), as the normal path writes them: no hook of
- * the app has set a field that decides on them, and none may change the body.
+ * Hits whose header fields are prepared at the first hit on a stored response (prepared hits), as the normal path writes them. A prepared
+ * hit is used only if no hook of the app has set a field that affects these fields, and no hook may change the body.
  */
 export class ReadyHits {
   readonly #headers: EdgeHeaders
@@ -67,7 +67,7 @@ export class ReadyHits {
 
   /**
    * Makes the table of an app's prepared hits.
-   * @param addsTags whether a response without an entity tag gets one of its body
+   * @param addsTags whether a response without an entity tag gets a tag that is computed from its body
    * @param hitWith the member of this cache in `Cache-Status` for a hit
    */
   constructor (headers: EdgeHeaders, addsTags: boolean, hitWith: (ttl: number) => string) {
@@ -76,13 +76,13 @@ export class ReadyHits {
     this.#hitWith = hitWith
   }
 
-  /** Sends a prepared hit, or its 304. `false`: nothing was changed, and the header fields of this hit are to be written one by one. */
+  /** Sends a prepared hit, or its 304. `false`: nothing was changed, so the header fields of this hit must be written one by one. */
   serve (reply: FastifyReply, answer: Servable, policy: Policy<FastifyRequest>, tags: readonly string[]): boolean {
     const { head } = answer
     const { request } = reply
     const { headers } = request.raw
     const isNotModified = head.status === 200 && this.#headers.hasTag(request, head.etag)
-    // A range is cut from the body in the last onSend hook of the normal path.
+    // A range must be cut from the body in the last onSend hook, which only the normal path does.
     if (headers.range !== undefined && !isNotModified) return false
     if ((!isNotModified && isConditional(headers)) || mayChangeBody(request) || serializerOf(reply) !== null) return false
     const fields = fieldsOf(reply)
@@ -91,7 +91,7 @@ export class ReadyHits {
     if (hit?.last === undefined) return false
     const own = (isNotModified ? hit.notModified : hit.full).at(head, timeOf(answer), this.#hitWith)
     reply.code(isNotModified ? 304 : head.status)
-    // The header fields are not copied by a spread: each field that is added to such a copy takes V8 more than a microsecond.
+    // The header fields are not copied by a spread: V8 needs more than a microsecond for each field that is added to such a copy.
     Object.assign(fields, own)
     ;(reply as ReadyReply)[kLast] = hit.last
     if (isNotModified) reply.send()
@@ -102,7 +102,8 @@ export class ReadyHits {
   #of (request: FastifyRequest, head: StoredHead, policy: Policy<FastifyRequest>, tags: readonly string[]): ReadyHit | undefined {
     const known = this.#ready.get(head)
     if (known !== undefined && known.policy === policy && areEqual(known.tags, tags)) return known
-    // A response without a type or a body, and one whose tag is computed of its body at each hit, take the normal path.
+    // A response without a type or a body is not prepared, nor is one whose entity tag is computed from its body at each hit; the normal
+    // path sends both.
     if (head.headers['content-type'] === undefined || (head.etag === undefined && this.#addsTags)) return undefined
     const hit = this.#prepare(request, head, policy, tags)
     this.#ready.set(head, hit)
@@ -130,7 +131,7 @@ export class ReadyHits {
   }
 }
 
-/** Whether the header fields of a reply are those of a prepared hit, without those of the last onSend hook. */
+/** Whether the header fields of a reply are those of a prepared hit, except the fields of the last onSend hook. */
 export function isReady (reply: FastifyReply): boolean {
   return (reply as ReadyReply)[kLast] !== undefined
 }
@@ -140,12 +141,12 @@ export function finishReady (reply: FastifyReply): void {
   for (const [name, value] of (reply as ReadyReply)[kLast]!) reply.header(name, value)
 }
 
-/** Records that an error is sent in place of a prepared hit. */
+/** Records that an error is sent in place of a prepared hit, whose fields are then not finished. */
 export function forgetReady (reply: FastifyReply): void {
   (reply as ReadyReply)[kLast] = undefined
 }
 
-/** Whether a hook has set a header field that decides on others, or any field past Fastify. */
+/** Whether a hook has set a header field that affects other fields, or has set any field by `reply.raw`. */
 function hasDeciding (fields: object, { raw }: FastifyReply): boolean {
   for (const name in fields) if (DECIDING.has(name)) return true
   return raw.getHeaderNames().length > 0

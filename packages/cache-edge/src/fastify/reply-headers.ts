@@ -19,7 +19,7 @@ export class ReplyHeaders {
   /** The headers that hooks set before the handler ran. */
   get before (): Before { return texts(this.#before) }
 
-  /** The response headers that the handler has set or changed by now. */
+  /** The response headers that the handler has set or changed so far. */
   get own (): RecordedResponse['headers'] {
     const own: Fields = {}
     for (const [name, value] of Object.entries(texts(this.#reply.getHeaders()))) {
@@ -38,7 +38,7 @@ export class ReplyHeaders {
     return { status, headers: withoutWritten(this.#reply, texts(this.#reply.getHeaders())), tagged: taggedOf(this.#reply) }
   }
 
-  /** Removes the headers of the handler, and restores the headers of hooks. */
+  /** Removes the headers of the handler from the reply, and restores the headers of hooks. */
   restore (): void {
     for (const name of Object.keys(this.own)) {
       this.#reply.removeHeader(name)

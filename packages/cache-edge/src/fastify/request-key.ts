@@ -12,13 +12,13 @@ export interface RequestKey {
   readonly key: string
   readonly tags: readonly string[]
   /**
-   * The key under which a response to the request is stored and shared. `undefined`: the request was read under the key of other URLs, and
-   * the `No-Vary-Search` of this response does not confirm that they are alike. Missing: every response is stored under `key`.
+   * The key under which a response to the request is stored and shared. `undefined`: the key of the request is common to several URLs, and
+   * the `No-Vary-Search` of this response does not confirm that. If the method is missing, every response is stored under `key`.
    */
   keyFor? (response: Pick<StoredHead, 'headers'>): string | undefined
 }
 
-/** Makes the cache keys of the requests of one app. */
+/** Computes the cache keys and tags of the requests of one app. */
 export class RequestKeys {
   readonly #names: Names
   readonly #variances = new SearchVariances()
@@ -50,7 +50,7 @@ export class RequestKeys {
     }
   }
 
-  /** The key of all URLs of a path that are alike under a variance; `undefined`: the whole URL counts. */
+  /** The key that all URLs of a path have which differ only in parameters that the variance ignores; `undefined`: the whole URL counts. */
   #keyBy (variance: SearchVariance | undefined, route: StoredRoute, target: TargetUri): string | undefined {
     const query = variance === undefined ? undefined : keyedQuery(target.url, variance)
     if (query === undefined) return undefined
@@ -59,7 +59,7 @@ export class RequestKeys {
   }
 }
 
-/** The key of a URL for the route that its constraints choose. */
+/** The key of a URL for one of the routes between which constraints select. */
 function chosenKey (key: string, { choice }: StoredRoute): string {
   return choice === '' ? key : variantKey(key, choice)
 }

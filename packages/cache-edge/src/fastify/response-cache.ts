@@ -20,14 +20,14 @@ import { ReadyHits } from './ready-hits.js'
 import { failing } from './run-handler.js'
 import { StoredResponses } from './serve.js'
 
-/** Settings of the response cache. */
+/** The settings of the response cache, which answers requests to stored routes. */
 export interface ResponseCacheSettings {
   readonly constraints: Pick<Constraints, 'headers'>
   readonly tags: BodyTags | undefined
   readonly name: string
   /** The name of the app in the cache keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
-  /** Whether the tags of a policy are cache groups, too. */
+  /** Whether the tags of a policy are also cache groups. */
   readonly cacheGroups: boolean
   readonly hosts: ReadonlySet<string> | undefined
   readonly maxBodyBytes: number
@@ -36,17 +36,17 @@ export interface ResponseCacheSettings {
 }
 
 /**
- * Reasons for bypassing the stored responses, as `detail` of `Cache-Status` names them, with which the handler sees the whole request.
- * Responses are then marked as for this client alone.
+ * Reasons for bypassing the stored responses, in the words of the parameter `detail` of `Cache-Status`. For these reasons the handler sees
+ * the whole request, and its response is marked as personal.
  */
 const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 
-/** The option of the router that Fastify's types of `routerOptions` lack. */
+/** An option of Fastify's router that is missing in Fastify's types. */
 interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly routerOptions?: { readonly useSemicolonDelimiter?: boolean } }
 
 /** Answers requests from `fastify.cache` in place of a route's handler (RFC 9111), after every hook before the handler has run. */
 export class ResponseCache {
-  /** Whether the router begins a query at `;` as well. */
+  /** Whether the app's router also begins a query at `;` (`useSemicolonDelimiter`). */
   readonly #hasSemicolon: boolean
   readonly #core: Core
   readonly #headers: EdgeHeaders
@@ -95,7 +95,7 @@ export class ResponseCache {
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
 
-  /** Wraps a handler: the result answers from the cache where it may, and otherwise runs the route's own handler. */
+  /** Wraps a handler: the wrapper answers with a stored response if the rules allow it, and otherwise runs the route's own handler. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute<FastifyRequest>): RouteHandlerMethod {
     // The metric label of stored responses is reserved before the first response, since the number of labels is limited.
     if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
@@ -120,7 +120,10 @@ export class ResponseCache {
     this.#responses.complete(reply)
   }
 
-  /** Whether either spelling of a rewritten URL has a parameter that the policy does not name; both spellings are in the cache key. */
+  /**
+   * Whether one of the two spellings of a rewritten URL has a parameter that the policy does not name. Both are checked, since both are in
+   * the cache key.
+   */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
     return hasOtherParameter(url!, names, this.#hasSemicolon) ||
@@ -159,7 +162,7 @@ export class ResponseCache {
   }
 }
 
-/** Refuses a background refresh that hooks turned into another request than was sent; its response is not stored. */
+/** Refuses a background refresh that hooks turned into a different request; its response is not stored. */
 function refuse (refresh: Refresh, reply: FastifyReply): undefined {
   refresh.isOther = true
   reply.code(503).send()

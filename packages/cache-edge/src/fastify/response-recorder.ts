@@ -11,10 +11,10 @@ import { ReplyHeaders } from './reply-headers.js'
 import { runHandler, statusOf } from './run-handler.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** Milliseconds that a handler may take after its client has left; afterwards its response counts as aborted. */
+/** Milliseconds that a handler may take after its client has disconnected; afterwards its response counts as aborted. */
 const AFTER_CLOSE_MS = 10_000
 const NO_BODY = Buffer.alloc(0)
-/** The code of the reason with which Fastify aborts the signal of a handler after its `handlerTimeout`. */
+/** The code of the reason with which Fastify aborts `request.signal` after its `handlerTimeout`. */
 const TIMED_OUT = 'FST_ERR_HANDLER_TIMEOUT'
 
 /**
@@ -38,7 +38,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
   readonly #onClose = (): void => this.#closed()
 
   /**
-   * Intercepts the response of a reply.
+   * Intercepts the response of a reply, so that it is recorded.
    * @param run calls the handler
    */
   constructor (reply: FastifyReply, seen: SeenRequest, run: () => unknown, listener: RunListener) {
@@ -61,7 +61,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     reply.raw.once('close', this.#onClose)
   }
 
-  /** Whether the handler has not sent its response yet. */
+  /** Whether the recorder still waits for the response of the handler. */
   get isOpen (): boolean { return this.#isOpen }
 
   get status (): number { return this.#status }
@@ -126,7 +126,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     if (taken === undefined) return send(this.#body.take(payload))
     // The headers of a `Response` are set here, since Fastify would set them after the onSend hooks.
     if (taken === 'validated' && isResponse(payload)) for (const [name, value] of payload.headers) reply.header(name, value)
-    // Later payloads are dropped: the handler may interpret the end of its stream as a failure, and send an error.
+    // Later payloads are dropped: the handler may take the end of its stream for a failure, and send an error.
     this.dropLate()
     discard(payload)
     this.#end('replaced')
@@ -137,9 +137,9 @@ export class ResponseRecorder implements RecordedRun, Pending {
     if (this.#isOver) return
     this.#final = this.#headers.finalWith(status)
     if (this.#body.body !== undefined) return this.#settleIfComplete()
-    // The handler has sent no body, so this head belongs to another response, such as that of an error in a serializer.
+    // The handler has sent no body, so this head belongs to another response, such as the error response after a failure in a serializer.
     if (!this.#body.hasBegun) return this.#end('replaced')
-    // A stream is judged before its body is complete, so that no memory is held for a client that does not read.
+    // A stream is judged before its body is complete, so that no memory is used for a recording while a slow client reads.
     const judgement = this.#listener.judge(this.#recordedWith(NO_BODY), this.#final)
     if (judgement.response === undefined) this.#endUnstored(judgement)
   }
@@ -157,12 +157,12 @@ export class ResponseRecorder implements RecordedRun, Pending {
     this.#end({ recorded: this.#recordedWith(body), final: this.#final })
   }
 
-  /** Whether the handler was aborted, so that its response may be incomplete. */
+  /** Whether the handler was aborted by a signal, so that its response may be incomplete. */
   #wasStopped (): boolean {
     const signal = signalOf(this.#reply.request)
     if (signal?.aborted !== true) return false
-    // An aborted signal alone does not suffice: Fastify also aborts it when the body of the request was read, while the client is
-    // connected.
+    // An aborted signal alone does not suffice: Fastify also aborts the signal when the body of the request has been read, although the
+    // client is still connected.
     return isGone(this.#reply) || (signal.reason as { code?: unknown } | null)?.code === TIMED_OUT
   }
 
@@ -173,9 +173,11 @@ export class ResponseRecorder implements RecordedRun, Pending {
   }
 
   #closed (): void {
-    // The client is connected, so a hook has sent another payload, or the reply was hijacked.
+    // The client is still connected, so the response differs from the recorded payload: a hook has sent another payload, or the reply was
+    // hijacked.
     if (!isGone(this.#reply)) return this.#end('replaced')
-    // A handler that listens to its signal may have stopped halfway. Other handlers complete the response that other requests wait for.
+    // A handler that listens to its signal may have stopped before its response was complete. Any other handler continues after its client
+    // has disconnected, and other requests wait for its response.
     if (signalOf(this.#reply.request) !== undefined) return this.#end('aborted')
     setTimeout(() => this.#end('aborted'), AFTER_CLOSE_MS).unref()
   }

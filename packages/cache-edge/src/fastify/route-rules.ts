@@ -14,7 +14,7 @@ export class RouteRules {
   readonly #core: Core
   readonly #credentials: Credentials
   readonly #constraints: Constraints
-  /** The rules, sorted by the length of their prefix, the longest first. */
+  /** The rules of option `rules`, the one with the longest prefix first. */
   readonly #rules: readonly PrefixRule[]
   readonly #unused: Set<string>
 
@@ -32,7 +32,7 @@ export class RouteRules {
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
   }
 
-  /** The constraints of the app's routes. */
+  /** The constraints by which Fastify selects the app's routes. */
   get constraints (): Constraints { return this.#constraints }
 
   /** The prefixes of the rules in option `rules` that no route has matched. */
@@ -70,7 +70,10 @@ export class RouteRules {
     return toPolicy<FastifyRequest>(name, { ...rule?.policy, ...own }, this.#credentials)
   }
 
-  /** Adds the headers that select between routes of one URL to `vary`; otherwise a shared response would answer for another route. */
+  /**
+   * Adds the headers that select between routes of one URL to `vary`; otherwise a shared response of one route could answer a request to
+   * another route.
+   */
   #varyByConstraints (route: RouteOptions, policy: Policy<FastifyRequest> | undefined): void {
     const addTo = (own: Policy<FastifyRequest>, headers: readonly string[]): void => {
       if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)
@@ -82,13 +85,13 @@ export class RouteRules {
   }
 }
 
-/** Refuses a validator of headers on a route with `early`, whose responses are sent before it runs. */
+/** Refuses a validator of headers on a route with `early`, whose early answers are sent before a validator runs. */
 function refuseHeaderSchema (route: RouteOptions): void {
   const { headers } = (route.schema ?? {}) as { headers?: unknown }
   if (headers !== undefined) throw new PolicyInvalid(nameOf(route), 'early: true sends responses before schema.headers is checked; give this route early: false')
 }
 
-/** The name of a route in messages. */
+/** The name of a route in error messages. */
 function nameOf ({ method, url }: RouteOptions): string {
   return `${String(method)} ${url}`
 }

@@ -12,13 +12,13 @@ export async function runHandler (run: () => unknown, reply: FastifyReply, pendi
   // If the handler has hijacked the reply, it writes the response itself, so that nothing can be recorded.
   if (reply.sent && pending.isOpen) pending.takeOver()
   else if (payload !== WILL_SEND && pending.isOpen) reply.send(payload)
-  // Another response was sent, so the payload is not read.
+  // Another response was sent, so the payload is not needed, and its resources are freed.
   else discard(payload)
 }
 
 /**
- * A promise that is never fulfilled, and rejects with the error of `pending`: Fastify waits for the response that is sent, and handles a
- * failure.
+ * Returns a promise that is never fulfilled, and rejects with the error of `pending`. Fastify then waits for the response that is sent
+ * separately, and handles a failure of `pending`.
  */
 export function failing (pending: Promise<unknown>): Promise<never> {
   return new Promise((_resolve, reject) => { pending.catch(reject) })
@@ -35,7 +35,10 @@ function isThenable (value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
-/** The value of a thenable. If the value is the reply, it is not awaited, since `reply.then` waits for the end of the response. */
+/**
+ * Returns a promise of a thenable's value. If the thenable is the reply, it is not awaited, since `reply.then` waits for the end of the
+ * response.
+ */
 function settled (pending: PromiseLike<unknown>, reply: FastifyReply): Promise<unknown> {
   return new Promise((resolve, reject) => { pending.then((value) => resolve(value === reply ? WILL_SEND : value), reject) })
 }

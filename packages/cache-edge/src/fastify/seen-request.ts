@@ -2,15 +2,18 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { ReplacedProperties, requestAccessors } from './patches.js'
 
-/** The functions that hide parts of a request from code that runs later, or show all parts again. */
+/** Functions that hide parts of a request from code that runs later, and that show all parts again. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
-/** The parts of a request that its handler sees; the others are hidden. */
+/** The parts of a request that its handler sees; all other parts are hidden from it. */
 export interface Shown {
   readonly headers: IncomingHttpHeaders
   readonly scheme: string
   readonly host: string
-  /** Called when the handler reads a part that identifies the client or the request; `undefined`: the handler may read such parts. */
+  /**
+   * Called when the handler reads a part that identifies the client or the request; `undefined`: the handler may read such parts without a
+   * report.
+   */
   readonly onIdentity: ((part: string) => void) | undefined
 }
 
@@ -35,8 +38,8 @@ type Seen = FastifyRequest & { [kSeen]?: ShownRequest; additionalHeaders?: Recor
 
 /**
  * Shows a handler only the given parts of a request, in every place where Node and Fastify store them: the raw message with its header
- * lines, the headers as a validator copied them, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request
- * with a body is shown whole.
+ * lines, a validator's copy of the headers, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request with a
+ * body is shown whole.
  */
 export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {
   const seen = new ShownRequest(request, shown)
@@ -47,7 +50,7 @@ export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {
 class ShownRequest implements SeenRequest {
   readonly #onIdentity: Shown['onIdentity']
   #isOn = false
-  /** The identifying parts that the request has as own values: its id, and values that an app has set. */
+  /** The identifying parts that the request has as own properties: its id, and values that an app has set. */
   readonly own: Record<string, unknown>
   readonly #request: Seen
   readonly #replaced = new ReplacedProperties()
@@ -61,8 +64,8 @@ class ShownRequest implements SeenRequest {
     const before = request[kSeen]
     this.own = before?.own ?? { id: request.id }
     request[kSeen] = this
-    // Host and protocol are covered: behind a trusted proxy Fastify derives them from the peer's address, and over HTTP/2 the protocol from
-    // the connection.
+    // The properties for host and protocol are covered. Behind a trusted proxy Fastify derives them from the peer's address; over HTTP/2 it
+    // derives the protocol from the connection.
     const isProxied = 'ips' in request
     if (before === undefined) Object.defineProperties(request, isProxied ? IDENTIFYING : WITHOUT_PROXY)
     if (isProxied) replaced.cover(request, 'host', host)
@@ -75,7 +78,7 @@ class ShownRequest implements SeenRequest {
     if (socket == null) return
     const watched = watch(socket, onIdentity)
     put(replaced, raw, 'socket', watched)
-    // `client` is replaced as well, since Node has the same socket under this older name.
+    // The property `client` of the raw message is replaced like `socket`, since Node has the same socket under this older name.
     if (Object.hasOwn(raw, 'client')) replaced.replace(raw, 'client', watched)
   }
 
@@ -118,7 +121,10 @@ function put (replaced: ReplacedProperties, raw: FastifyRequest['raw'], name: st
   else replaced.replace(raw, name, shown)
 }
 
-/** Replaces the headers of the raw message in each form in which Node stores them, and other properties with the target or the version. */
+/**
+ * Replaces the headers of the raw message in each form in which Node stores them, and the other properties that contain the target or the
+ * HTTP version.
+ */
 function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'], { headers, scheme, host }: Shown): void {
   const lines: string[] = []
   const distinct: Record<string, string[]> = {}
@@ -135,7 +141,7 @@ function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'
     replaced.cover(raw, 'authority', host)
     replaced.cover(raw, 'scheme', scheme)
   }
-  // A request of HTTP/1.0 is shown as HTTP/1.1, since its response may be stored for all clients.
+  // A request of HTTP/1.0 is shown to the handler as HTTP/1.1, since its response may be stored for all clients.
   if (raw.httpVersion === '1.0') {
     replaced.replace(raw, 'httpVersion', '1.1')
     replaced.replace(raw, 'httpVersionMinor', 1)
@@ -143,8 +149,8 @@ function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'
 }
 
 /**
- * The visible fields of a validator's copy of the headers. A field whose visible value is not the sent one, such as a stored validator, has
- * the visible value.
+ * The visible fields of a validator's copy of the headers. If the visible value of a field differs from the sent value, as for a stored
+ * validator, the copy has the visible value.
  */
 function shownCopy (copy: Record<string, unknown>, sent: IncomingHttpHeaders, shown: IncomingHttpHeaders): Record<string, unknown> {
   return Object.fromEntries(Object.entries(copy).filter(([name]) => Object.hasOwn(shown, name)).map(
@@ -152,7 +158,10 @@ function shownCopy (copy: Record<string, unknown>, sent: IncomingHttpHeaders, sh
   ))
 }
 
-/** A proxy of the socket that reports reads of identifying properties. Its methods are bound, so that Node can use it as well. */
+/**
+ * A proxy of the socket that reports reads of identifying properties. The methods of the socket are bound to it, so that Node can also use
+ * the proxy.
+ */
 function watch<T extends object> (socket: T, onIdentity: (part: string) => void): T {
   return new Proxy(socket, {
     get (target, name) {

@@ -12,15 +12,15 @@ import type { StoredHead } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
 /**
- * A stand-in `Content-Type` for a stored response that has none: Fastify would set a type itself. It is removed before hooks of the route
- * run.
+ * A stand-in `Content-Type` for a stored response that has none: without a type, Fastify would set one itself. The stand-in is removed
+ * before hooks of the route run.
  */
 const STAND_IN = 'application/octet-stream'
 const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
-/** The reply to a request, with the member of this cache in `Cache-Status`. */
+/** The reply to a request, with properties for the member of this cache in `Cache-Status`. */
 type Told = FastifyReply & {
   [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined }
 }
@@ -41,11 +41,11 @@ export class StoredResponses {
     this.#hit = cacheStatus(name, { hit: true })
   }
 
-  /** Sends a stored response, or 304 if the client has that response already. */
+  /** Sends a stored response, or a 304 if the client already has that response. */
   serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, timeOf(answer))
-    // The response counts as the handler's own if it was validated and not stored, since its cookies are for this client.
+    // A response that was validated but not stored counts as the handler's own response, since its cookies are for this client.
     setFromStore(reply, status?.hit === true || status?.stored !== false)
     // The result of the preconditions is determined before headers are written, so that fields that a 304 omits are not set. A computed ETag
     // counts only if no hook may change the body.
@@ -62,7 +62,7 @@ export class StoredResponses {
       reply.send()
       return
     }
-    // A stand-in type is set, since Fastify gives a type to a body without one, and the handler's own response had none.
+    // A stored response without a type gets a stand-in, since Fastify would set a type itself.
     if (!hasType) {
       reply.header('content-type', STAND_IN)
       ;(reply as Untyped)[kUntyped] = true
@@ -83,7 +83,7 @@ export class StoredResponses {
   }
 
   /**
-   * Notes the member of this cache in `Cache-Status`.
+   * Sets the member of this cache in `Cache-Status`.
    * @param unstored called after all hooks for the reason why the response will not be stored
    */
   setStatus (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {

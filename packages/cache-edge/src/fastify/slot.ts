@@ -3,7 +3,7 @@ export const NONE = Symbol('no slot')
 
 /** One private property of Fastify's objects, found by the description of its symbol, since each copy of Fastify has its own symbols. */
 export class Slot {
-  /** The symbol of the private property in the last object that had it. */
+  /** The symbol of the private property in the object that was read last, for a fast first try. */
   last: symbol = NONE
   readonly #description: string
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { TargetUri } from '../store/cache-key.js'
 
-/** The raw request, with the properties that middleware and `rewriteUrl` of Fastify set. */
+/** The raw request, with properties that Node's HTTP/2 streams, middleware and Fastify's `rewriteUrl` set. */
 type Raw = FastifyRequest['raw'] & { readonly originalUrl?: string; readonly stream?: { readonly endAfterHeaders?: boolean } }
 
 /**
@@ -11,7 +11,7 @@ type Raw = FastifyRequest['raw'] & { readonly originalUrl?: string; readonly str
  */
 export function targetOf (request: FastifyRequest): TargetUri {
   const { url, originalUrl } = request.raw as Raw
-  // The scheme defaults to `http`, since a request whose socket is closed has no protocol.
+  // The scheme is `http` if the socket of the request is closed, since Fastify then has no protocol.
   const target = { scheme: (request.protocol as string | undefined ?? 'http').toLowerCase(), host: request.host.toLowerCase(), url: url! }
   return originalUrl === undefined || originalUrl === url ? target : { ...target, originalUrl }
 }
@@ -47,7 +47,7 @@ export function sentHeaders ({ rawHeaders }: FastifyRequest['raw']): IncomingHtt
   const sent: IncomingHttpHeaders = {}
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!.toLowerCase()
-    // Lines of cookies are joined, since cookies may come in several lines, over HTTP/2 each in its own line (RFC 9113 §8.2.3).
+    // The lines of `Cookie` are joined, since there may be several, over HTTP/2 one for each cookie (RFC 9113 §8.2.3).
     if (name === 'cookie' && sent.cookie !== undefined) sent.cookie += `; ${rawHeaders[at + 1]!}`
     else if (!Object.hasOwn(sent, name)) sent[name] = rawHeaders[at + 1]!
   }

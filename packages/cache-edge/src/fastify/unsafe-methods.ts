@@ -11,7 +11,7 @@ type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }
 
 /** Invalidates the stored responses that an unsafe method has changed (RFC 9111 §4.4). */
 export class Writes {
-  /** Whether stored responses may answer other URLs of their path (`No-Vary-Search`). */
+  /** Whether the app has stored responses that may answer several URLs of one path (`No-Vary-Search`). */
   hasPathTags = false
   readonly #fastify: FastifyInstance
   readonly #notices = new Notices()
@@ -21,8 +21,8 @@ export class Writes {
   }
 
   /**
-   * Records the target URI of a write (a request with an unsafe method) before its handler runs. After the client has left, Fastify may no
-   * longer know the protocol, or that the peer was trusted.
+   * Records the target URI of a write (a request with an unsafe method) before its handler runs. After the client has disconnected, Fastify
+   * may not know any more the protocol, or that the peer was trusted.
    */
   note (request: FastifyRequest): void {
     const target = this.#targetOf(request)
@@ -30,22 +30,22 @@ export class Writes {
   }
 
   /**
-   * Invalidates the stored responses of the target URIs of a write that succeeded. Never rejects: the write is done, and its response must
-   * not report a failure.
+   * Invalidates the stored responses of the target URIs of a write that succeeded. Never rejects: the write has succeeded, so its response
+   * must not report a failure.
    */
   async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    // The target is read again after the handler, since a hook may have rewritten the URL.
+    // The target is determined again after the handler, since a hook may have rewritten the URL.
     const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
     const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') }, this.hasPathTags)
     if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
     await this.#invalidateGroups(own, groupsIn(reply.getHeader('cache-group-invalidation')))
   }
 
-  /** Invalidates the responses of the request's origin in these cache groups (RFC 9875 §3). */
+  /** Invalidates the stored responses of the request's origin that belong to these cache groups (RFC 9875 §3). */
   async #invalidateGroups (own: readonly TargetUri[], groups: readonly string[]): Promise<void> {
     if (groups.length === 0 || own.length === 0) return
     const { tags } = this.#fastify.cache
-    // This tag is invalidated first: see `anyGroupTag`.
+    // The tag of all groups is invalidated before those of the named groups; see `anyGroupTag` for the reason.
     await tags.invalidate([...new Set(own.map(anyGroupTag))])
     const all = [...new Set(own.flatMap((target) => groups.map((group) => groupTag(target, group))))]
     for (let at = 0; at < all.length; at += MAX_TAGS) await tags.invalidate(all.slice(at, at + MAX_TAGS))

@@ -6,11 +6,11 @@ const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 
-/** Response headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
+/** Response headers that this plugin wrote, with their values before. When the response is recorded, the earlier values count. */
 type Written = Map<string, string | undefined>
 
 /**
- * Records the value of a response header before this plugin changes it. The headers of a stored response are not noted, since it is not
+ * Records the value of a response header before this plugin changes it. No values are recorded for a stored response, since it is not
  * stored again.
  */
 export function noteBefore (reply: FastifyReply, name: string): void {
@@ -20,7 +20,7 @@ export function noteBefore (reply: FastifyReply, name: string): void {
   if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
 }
 
-/** The headers of a reply without the changes that this plugin made. */
+/** Returns the headers of a reply without the changes that this plugin made. */
 export function withoutWritten (
   reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
 ): Record<string, string | string[]> {
@@ -40,7 +40,7 @@ export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
 }
 
-/** Whether the response of a reply is a stored one. */
+/** Whether the response that a reply sends is a stored one. */
 export function isFromStore (reply: FastifyReply): boolean {
   return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
 }
@@ -52,11 +52,12 @@ export function dropBodyFields (reply: FastifyReply): void {
 
 /** Removes the header fields with these names from a reply. */
 export function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // The loop runs over the headers of the response, which are fewer than the given names: for each name that is read, Fastify makes a
-  // lower-case text.
+  // The loop runs over the headers of the reply, not over the given names, since the reply has fewer of them. For each header that is read
+  // by name, Fastify converts the name to lower case.
   for (const name in reply.getHeaders()) {
     if (!names.has(name)) continue
-    // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.
+    // The value is noted before its removal, since storability depends on every header of the handler: `Set-Cookie`, for example, forbids
+    // storing.
     noteBefore(reply, name)
     reply.removeHeader(name)
   }

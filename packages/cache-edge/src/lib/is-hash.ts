@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
-/** Whether Node has a hash of this name. */
+/** Whether the crypto module of Node has a hash function with this name. */
 export function isHash (name: string): boolean {
-  // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
+  // The only reliable check is to call `createHash`, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
   try {
     createHash(name)
     return true

@@ -1,14 +1,14 @@
 type LogMethod = (fields: object, message: string) => void
 
-/** The methods of a Fastify logger that write the lines of this package. */
+/** The log methods of a Fastify logger that this package calls. */
 export interface Log { readonly info: LogMethod; readonly warn: LogMethod; readonly error: LogMethod }
 
-/** Writes a line to the app's log. An error of the app's logger is dropped, since it must end neither the request nor the process. */
+/** Writes a line to the app's log. An error of the app's logger is ignored, since it must make neither the request nor the process fail. */
 export function say (log: Log, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
   try {
     log[level](fields, message)
   } catch {
-    // The error of the logger is dropped, since there is no other place to report it.
+    // The error of the logger is ignored, since there is no other place to report it.
   }
 }
 
@@ -17,7 +17,7 @@ export function warn (log: Log, fields: object, message: string): void {
   say(log, 'warn', fields, message)
 }
 
-/** Warnings that are logged once for each subject, such as a route. */
+/** Logs each warning once for each subject, such as a route. */
 export class Notices {
   readonly #logged = new Set<string>()
 

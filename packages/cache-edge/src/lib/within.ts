@@ -1,6 +1,6 @@
 /**
  * The value of a promise; `undefined`: the promise was not fulfilled within `ms` milliseconds.
- * @param isIdle whether the process may exit meanwhile
+ * @param isIdle whether the process may exit during the wait
  */
 export async function within<T> (ms: number, pending: Promise<T>, isIdle = false): Promise<T | undefined> {
   let timer: NodeJS.Timeout

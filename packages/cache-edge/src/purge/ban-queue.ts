@@ -15,12 +15,12 @@ export interface BanQueueSettings {
   readonly lost: (count: number, why: string) => void
 }
 
-/** One tag that the proxy has to ban. */
+/** One tag for which a ban is sent to the proxy. */
 interface Ban {
   readonly tag: string
   /**
-   * Whether the ban of the tag is sent for the second time. Each tag is banned twice, since the proxy may store a response after the first
-   * ban that the app made before it.
+   * Whether the ban of the tag is sent for the second time. Each tag is banned twice, since the proxy may store a response that the app
+   * made before the first ban, but that arrived after it.
    */
   readonly isAgain: boolean
   /** Whether the ban of the tag was given up and counted as lost. */
@@ -30,18 +30,20 @@ interface Ban {
 }
 
 const FIRST_RETRY_MS = 100
-// Bounds the pause between two attempts, since other bans wait meanwhile: a pause doubled twenty times would last for hours.
+// The maximum pause between two attempts, in milliseconds, since other bans wait during the pause: a pause that is doubled twenty times
+// would last for hours.
 const MAX_RETRY_MS = 5000
 const MAX_BANS = 10_000
 
 /**
- * The bans of one proxy. Each ban is sent at once, and again when every process has received the invalidation. One request is under way at
- * a time; bans that arrive meanwhile wait, each tag once, and are sent together. Bans beyond `MAX_BANS` become one ban of all objects.
+ * The bans of one proxy. Each ban is sent at once, and again when every process has received the invalidation. One request is in progress
+ * at a time. Bans that are added during a request wait, each tag once, and are sent together. Bans beyond `MAX_BANS` become one ban of all
+ * objects.
  */
 export class BanQueue {
   readonly #settings: BanQueueSettings
   readonly #waiting = new Map<string, Ban>()
-  /** Bans to be sent once more, in the order in which they are due. None of their tags is in `#waiting`. */
+  /** The second bans, in the order in which they are due. None of their tags is in `#waiting`. */
   readonly #later = new Map<string, Ban>()
   readonly #closing = new AbortController()
   #timer: NodeJS.Timeout | undefined
@@ -67,8 +69,8 @@ export class BanQueue {
 
   #add (tag: string): void {
     if (this.#waiting.get(EVERYTHING)?.isAgain === false) return
-    // An earlier invalidation of the tag may still wait for its second ban. That one is dropped: this invalidation sends a ban at once and
-    // another later, which serve the earlier one, too.
+    // An earlier invalidation of the tag may still wait for its second ban, which is dropped. The new invalidation sends a ban at once and
+    // a second one later, and both also serve the earlier invalidation.
     const isKnown = this.#later.delete(tag) || this.#waiting.has(tag)
     const isFull = !isKnown && this.#waiting.size + this.#later.size >= MAX_BANS
     if (isFull || tag === EVERYTHING) {
@@ -81,7 +83,7 @@ export class BanQueue {
 
   #start (): void {
     if (this.#sending !== undefined || this.#waiting.size === 0) return
-    // Errors are dropped, since an error of the app's logger must not end the process.
+    // Errors are ignored here, since only the app's logger can throw, and its error must not end the process.
     this.#sending = this.#sendAll().catch(() => {}).finally(() => {
       this.#sending = undefined
       this.#start()
@@ -99,7 +101,7 @@ export class BanQueue {
 
   /**
    * Removes the bans that are sent next from the queue, and returns them. A tag that is added during the request is queued again, since the
-   * ban under way does not cover it.
+   * ban in progress may come too early for it.
    */
   #take (): Ban[] {
     const everything = this.#waiting.get(EVERYTHING)
@@ -118,7 +120,7 @@ export class BanQueue {
   }
 
   #giveUp (bans: Ban[], why: string): void {
-    // A closing queue gives up all waiting bans with the failed ones, since one attempt for each would delay the close.
+    // When the queue closes, all waiting bans are given up together with the failed ones, since an attempt for each would delay the close.
     if (this.#closing.signal.aborted) {
       bans = [...bans, ...this.#waiting.values()]
       this.#waiting.clear()

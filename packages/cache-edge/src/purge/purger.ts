@@ -51,8 +51,8 @@ export class Purger {
 
   /** Queues a ban of these tags for each proxy, and does not wait until the bans are sent. */
   purge (tags: readonly string[]): void {
-    // Only tags that match `TAG_PATTERN` are in response headers. Internal tags are in none; a proxy invalidates the target of an unsafe
-    // method itself.
+    // Only tags that match `TAG_PATTERN` occur in response headers. Internal tags do not, and a proxy itself invalidates the target of an
+    // unsafe method.
     this.#tell(tags.filter((tag) => TAG.test(tag) && !INTERNAL.some((prefix) => tag.startsWith(`${prefix}:`))))
   }
 
@@ -79,7 +79,7 @@ function toVarnish (url: string, at: number, timeoutMs: number): Varnish {
   try {
     return new Varnish(url, timeoutMs)
   } catch {
-    // The error has no `cause`, since the original error would show the URL with its password.
+    // The error has no `cause`, since the original error would contain the URL with its password.
     throw new OptionInvalid(`purge.varnish.${at}`, 'a string', 'a URL of http or https, user and password percent-encoded')
   }
 }

@@ -4,7 +4,10 @@ import { urlToHttpOptions } from 'node:url'
 
 /** The value of `X-Ban-Tag` that removes every object of a proxy. */
 export const EVERYTHING = '*'
-/** Maximum number of tags in one ban: the header stays below the 8 KB that Varnish allows, and the ban expression stays short. */
+/**
+ * The maximum number of tags in one ban, so that the header is shorter than the 8 KB that Varnish allows, and the ban expression stays
+ * short.
+ */
 export const MAX_TAGS_PER_BAN = 32
 
 // Idle connections are closed after 2 s, since Varnish closes them after 5 s, and a request sent at that moment is lost.
@@ -39,7 +42,7 @@ export class Varnish {
       return status >= 200 && status < 300 ? undefined : `it answered ${status}`
     } catch (error) {
       if (signal.aborted) return `no answer within ${this.#timeoutMs} ms`
-      // The code of the error names the failure, such as ECONNREFUSED.
+      // The `code` of the error, such as ECONNREFUSED, describes the failure without the URL.
       return String((error as NodeJS.ErrnoException).code ?? 'it cannot be reached')
     }
   }

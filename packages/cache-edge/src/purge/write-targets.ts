@@ -1,11 +1,11 @@
 import { pathTag, uriTags, type TargetUri } from '../store/cache-key.js'
 
-/** The header fields of a response to a write that name further targets. */
+/** The header fields of a response to a write that refer to further changed targets. */
 export interface WriteReferences { readonly location: unknown; readonly contentLocation: unknown }
 
 /**
- * The internal tags of the target URIs that a write has changed (RFC 9111 §4.4): those of the request itself, of `Location` and of
- * `Content-Location`.
+ * The internal tags of the target URIs that a write has changed (RFC 9111 §4.4): the target of the request itself, and those in `Location`
+ * and `Content-Location`.
  * @param own the targets of the request: one, or two if a hook rewrote the URL
  * @param hasPathTags whether stored responses may answer other URLs of their path
  */
@@ -21,7 +21,7 @@ export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocat
 /** The path and query of a reference to the same origin; `undefined`: the reference has another origin, or is no URL. */
 function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): string | undefined {
   if (typeof reference !== 'string' && !(reference instanceof URL)) return undefined
-  // The base may be no URL: the host may be empty (HTTP/1.0), or have characters that no URL may have.
+  // The base URL may be invalid: the host may be empty (HTTP/1.0), or contain characters that no URL may have.
   const base = toUrl(`${scheme}://${host}`)
   if (base === undefined) return undefined
   const own = toUrl(url.startsWith('/') ? base.origin + url : url) ?? base

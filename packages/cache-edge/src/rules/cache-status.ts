@@ -13,9 +13,9 @@ export type CacheStatus = CacheHit | CacheForward
 interface Remarks {
   /** Seconds for which the stored response stays fresh; negative: seconds since it became stale. */
   readonly ttl?: number
-  /** The cache key; the edge does not set it, since the key is internal. */
+  /** The cache key. The edge does not set this member, since its keys are internal. */
   readonly key?: string
-  /** The reason in words, for people who debug the cache. */
+  /** The reason in words, which helps people to debug the cache. */
   readonly detail?: string
 }
 
@@ -24,14 +24,14 @@ export interface CacheHit extends Remarks { readonly hit: true; readonly fwd?: u
 export interface CacheForward extends Remarks {
   readonly fwd: Forwarded
   readonly hit?: undefined
-  /** Status of the handler's response. */
+  /** The status of the handler's response; absent if no handler ran. */
   readonly fwdStatus?: number
   readonly stored?: boolean
   /** Whether the request waited for the response to another request. */
   readonly collapsed?: boolean
 }
 
-/** One member of `Cache-Status` (RFC 9211 §2), for the cache with this name. */
+/** Returns the member of one cache in `Cache-Status` (RFC 9211 §2), for the cache with this name. */
 export function cacheStatus (name: string, status: CacheStatus): string {
   const parameters = [textItem(name)]
   if (status.hit) {

@@ -8,12 +8,12 @@ export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 export interface Selected {
   /** Status of the response without preconditions; before the handler of an unsafe method, the expected status. */
   readonly status: number
-  /** The `ETag` field; a value that is not an entity tag is ignored. */
+  /** The value of the field `ETag`; a value that is not an entity tag is ignored. */
   readonly etag: string | undefined
   readonly lastModified: string | undefined
   /** Suffixes that a proxy in front adds to the ETags of compressed responses; `If-None-Match` matches with and without one. Default: none. */
   readonly etagSuffixes?: readonly string[] | undefined
-  /** The current time in milliseconds of the epoch; default: the clock. */
+  /** The present time in milliseconds of the epoch. Default: the time of `Date.now`. */
   readonly now?: number
 }
 
@@ -21,10 +21,10 @@ export interface Selected {
 const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
 
 /**
- * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET, HEAD and QUERY, and before the handler
- * for an unsafe method. That handler must not run if the result is `precondition-failed`; afterwards a change that was made would be
- * reported as failed.
- * The condition `*` asks whether a representation exists: for GET, HEAD and QUERY always, for other methods if `etag` or `lastModified` is given.
+ * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET, HEAD and QUERY, and before the
+ * handler for an unsafe method. The handler of an unsafe method must not run if the result is `precondition-failed`; otherwise a change
+ * that was made would be reported as failed. The condition `*` means that a representation exists. For GET, HEAD and QUERY this is always
+ * assumed, for other methods if `etag` or `lastModified` is given.
  */
 export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): PreconditionResult {
   const { method, headers } = request
@@ -53,24 +53,24 @@ export function evaluate (request: { readonly method: string; readonly headers: 
 
   const ifNoneMatch = fieldText(headers, 'if-none-match')
   if (ifNoneMatch !== undefined) {
-    // A precondition of a change, `If-Match`, selects bytes: it is compared with the ETag as it was sent.
+    // `If-Match`, the precondition of a change, refers to exact bytes, so it is compared with the ETag without suffixes.
     const { etagSuffixes = [] } = response
     if (!matches(ifNoneMatch, etagSuffixes.length === 0 ? weakMatch : (own, other) => weakMatch(own, other) || hasSuffix(own, other, etagSuffixes))) return 'send'
     return isReading ? 'not-modified' : 'precondition-failed'
   }
   if (!isReading) return 'send'
   const since = dateOf(headers, 'if-modified-since', now)
-  // A date ahead of the clock is ignored: no response of this server has it, and it would hide every change until then.
+  // A date in the future is ignored: no response of this server has such a date, and it would hide every change until that time.
   if (since === undefined || modified === undefined || since > now) return 'send'
   return modified <= since ? 'not-modified' : 'send'
 }
 
-/** Whether the ETag of a client is that of the response with one of the suffixes. */
+/** Whether the client's ETag equals the ETag of the response plus one of the suffixes. */
 function hasSuffix (own: EntityTag, { opaque }: EntityTag, suffixes: readonly string[]): boolean {
   return opaque.startsWith(own.opaque) && suffixes.includes(opaque.slice(own.opaque.length))
 }
 
-/** Whether a request has a precondition. */
+/** Whether a request has a precondition, such as `If-None-Match`. */
 export function isConditional (headers: HeaderFields): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }

@@ -5,7 +5,7 @@ import { PolicyInvalid } from './policy-invalid.js'
 const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/
 const NO_COOKIE = /^[ \t]*$/
 
-/** Options of {@link Credentials}. */
+/** Options of {@link Credentials}, which detects requests with credentials. */
 export interface CredentialOptions {
   /** Names of cookies that no response depends on. */
   readonly ignoreCookies?: readonly string[] | undefined
@@ -17,7 +17,7 @@ export interface CredentialOptions {
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
-  /** For each length, whether a credential header has a name of this length; most header names have another length and need no look-up. */
+  /** For each length, whether a credential header has a name of this length; a header name of another length needs no look-up. */
   readonly #lengths: readonly boolean[]
 
   constructor ({ ignoreCookies = [], credentialHeaders = [] }: CredentialOptions = {}) {
@@ -32,7 +32,7 @@ export class Credentials {
    * @param headers as the client sent them, with names in lower case
    */
   isIn (headers: HeaderFields): boolean {
-    // The loop is over the headers of the request, since a request has fewer headers than there are names of credential headers.
+    // The loop runs over the headers of the request, since a request has fewer headers than there are names of credential headers.
     for (const name in headers) if (this.#lengths[name.length] === true && this.#names.has(name) && headers[name] !== undefined) return true
     const { cookie } = headers
     if (cookie === undefined) return false

@@ -3,15 +3,18 @@ import { fieldText, type HeaderFields } from '@x/cache-core/suite'
 const NONCE = /'nonce-([^']+)'/gi
 const JSON_TYPE = /^application\/(?:[^;]*\+)?json\b/i
 
-/** The nonces of `Content-Security-Policy` and of `Content-Security-Policy-Report-Only` (CSP 3 §2.3.1). Each nonce is for one response. */
+/**
+ * The nonces of `Content-Security-Policy` and of `Content-Security-Policy-Report-Only` (CSP 3 §2.3.1). A nonce is valid for one response
+ * only.
+ */
 export function noncesOf (headers: HeaderFields): string[] {
   const fields = ['content-security-policy', 'content-security-policy-report-only'].map((name) => fieldText(headers, name) ?? '')
   return [...fields.join().matchAll(NONCE)].map(([, nonce]) => nonce!)
 }
 
 /**
- * Whether a body may contain one of the nonces, perhaps in an escaped form. JSON is searched for the nonce itself, since a plugin may give
- * each response a nonce that JSON does not use.
+ * Whether a body may contain one of the nonces, perhaps in an escaped form. In JSON only the exact nonce counts, since a plugin may send a
+ * nonce with each response although JSON does not use it.
  */
 export function isUsedIn (
   nonces: readonly string[], { headers, body }: { readonly headers: HeaderFields; readonly body: Buffer }

@@ -26,9 +26,9 @@ type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 export interface BypassRules<R, P> {
   /** Returns the reason why the response is for this client alone; `null`: it may be shared. */
   personalReason (request: R, policy: P): string | null
-  /** Whether the query has a parameter that the policy does not name. */
+  /** Whether the query of the request has a parameter that the policy does not name. */
   hasOtherParameter (request: R, policy: P): boolean
-  /** Whether the app does not declare the host of the request in `hosts`. */
+  /** Whether the host of the request is not listed in option `hosts` of the app. */
   isOtherHost (request: R): boolean
 }
 
@@ -38,11 +38,11 @@ export interface DecidedRequest {
   readonly headers: HeaderFields
   /** The cache key of the request's URL. */
   readonly key: string
-  /** The refresh of a background request; `undefined`: the request came from a client. */
+  /** The object of a background refresh; `undefined`: the request came from a client. */
   readonly refresh: object | undefined
 }
 
-/** A stored response that the request selects; `isStale`: the response was invalidated, or its entry is past the ttl. */
+/** A stored response that the request selects; `isStale`: the response was invalidated softly, or the ttl of its entry has ended. */
 export interface FoundResponse<H extends Dated> { readonly head: H; readonly isStale: boolean }
 
 /** The result of reading the stored responses of a URL. `isOther`: the URL has stored responses, but the request selects none of them. */
@@ -56,7 +56,7 @@ export interface RecentFailures<H> {
   isRefreshRefused (key: string, head: H): boolean
 }
 
-// The decisions are constants, so that a hit allocates no object.
+// Each decision is a constant, so that a hit allocates no object.
 const HIT: AfterLookup = { kind: 'hit', why: 'fresh' }
 const WHILE_REVALIDATING: AfterLookup = { kind: 'stale-while-revalidate', why: 'stale' }
 const IF_ERROR: AfterLookup = { kind: 'stale-if-error', why: 'stale' }
@@ -96,7 +96,7 @@ export function decide<H extends Dated> (
   }
   const forwarded = found !== undefined ? REVALIDATE : isOther ? VARY_MISS : URI_MISS
   if (requestDirectives(request.headers)?.onlyIfCached === true) return { kind: 'gateway-timeout', why: forwarded.why }
-  // The handler of a miss may answer with the range itself; that response is not stored (RFC 9111 §3.3).
+  // The handler of a miss may answer with the range itself; a response with a range is not stored (RFC 9111 §3.3).
   return request.method === 'GET' && request.headers.range !== undefined ? { kind: 'range', why: forwarded.why } : forwarded
 }
 
@@ -104,7 +104,7 @@ function bypassFor (detail: string): Bypass {
   return { kind: 'bypass', why: { fwd: 'bypass', detail } }
 }
 
-/** The `Cache-Control` directives of a request; `undefined`: the request has no `Cache-Control`, so nothing is parsed. */
+/** The `Cache-Control` directives of a request; `undefined`: the request has no `Cache-Control`, so there is nothing to parse. */
 function requestDirectives (headers: HeaderFields): CacheControl | undefined {
   return headers['cache-control'] === undefined ? undefined : cacheControlOf(headers)
 }

@@ -6,9 +6,9 @@ const MAX_NAMES = 64
 
 /** The query parameters by which responses of a path differ, as `No-Vary-Search` names them. */
 export interface SearchVariance {
-  /** Equal texts are equal variances. */
+  /** A text of the variance: two variances are equal if their texts are. */
   readonly text: string
-  /** Whether a parameter with this decoded name is part of the key. */
+  /** Whether a query parameter with this decoded name is part of the cache key. */
   isKeyed (name: string): boolean
   readonly isOrdered: boolean
 }
@@ -38,20 +38,21 @@ export function varianceIn (field: Parameters<typeof joinLines>[0]): SearchVaria
 }
 
 /**
- * The part of a URL's query that is in the key. Names are compared decoded (draft §4.3); what remains is compared as it was sent, so two
- * spellings of one value are two keys, although the draft allows to use one response for both. `undefined`: the URL is not ASCII text.
+ * The part of a URL's query that is in the key. Parameter names are compared decoded (draft §4.3); the values are compared as they were
+ * sent. Two spellings of one value therefore have two keys, although the draft allows a cache to use one response for both. `undefined`:
+ * the URL is not ASCII text.
  */
 export function keyedQuery (url: string, { isKeyed, isOrdered }: SearchVariance): string | undefined {
   if (/[^!-~]/.test(url)) return undefined
   const start = url.indexOf('?')
   if (start < 0) return ''
   const pairs = url.slice(start + 1).split('&').map((pair) => ({ pair, name: decoded(pair) })).filter(({ pair, name }) => pair !== '' && isKeyed(name))
-  // The sort is stable, so parameters with one name keep their order.
+  // The sort is stable, so parameters with the same name keep their order.
   if (!isOrdered) pairs.sort((a, b) => a.name < b.name ? -1 : Number(a.name > b.name))
   return pairs.map(({ pair }) => pair).join('&')
 }
 
-/** The name of one parameter, as a parser of forms decodes it. */
+/** Returns the name of one query parameter, decoded as by a parser of forms. */
 function decoded (pair: string): string {
   const [name] = new URLSearchParams(pair).keys()
   return name ?? ''
@@ -64,6 +65,6 @@ function toBoolean (value: string | undefined): boolean | undefined {
 /** The decoded names in an inner list; `undefined`: the value is no list of strings, or has too many. */
 function namesIn (value: string | undefined): string[] | undefined {
   const names = value === undefined ? undefined : parseInnerStrings(value)
-  // `&` and `=` are escaped, since they are part of the name.
+  // The characters `&` and `=` are escaped before decoding, since they are part of the name here.
   return names === undefined || names.length > MAX_NAMES ? undefined : names.map((name) => decoded(name.replaceAll('&', '%26').replaceAll('=', '%3D')))
 }

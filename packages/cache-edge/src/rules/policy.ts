@@ -3,7 +3,7 @@ import { PolicyInvalid } from './policy-invalid.js'
 
 /** `Cache-Control` of a response that may depend on credentials: the client may store the response, and validates it at each use. */
 export const PRIVATE = 'private, no-cache'
-/** `Cache-Control` of an error response. */
+/** The `Cache-Control` of an error response. */
 export const NO_STORE = 'no-store'
 
 /** The members of a policy that give a lifetime. `store: 'by-response'` reads the lifetime from the response instead. */
@@ -11,7 +11,7 @@ const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'st
 const DEFAULT_MAX_AGE = 60
 const DEFAULT_STALE_AFTER_MS = 5000
 
-/** A function that returns the tags of a route's response to a request. */
+/** A function of the app that returns the tags for the response to a request. */
 type TagsOf<R> = (request: R) => readonly string[]
 
 /** The members of a policy as the app writes them; see option `rules` for the meaning of each. `R`: the request of the framework. */
@@ -40,7 +40,7 @@ export interface PolicyMembers<R> {
 export interface Policy<R = never> {
   readonly isShared: boolean
   readonly store: false | 'by-policy' | 'by-response'
-  /** The `Cache-Control` of the responses; `undefined`: the policy sets none. */
+  /** The `Cache-Control` that responses get; `undefined`: the policy sets none. */
   readonly cacheControl: string | undefined
   readonly cdnCacheControl: string | undefined
   /** Seconds for which a response is fresh in the cache of this process. */
@@ -51,7 +51,7 @@ export interface Policy<R = never> {
   readonly mustRevalidate: boolean
   /** Request headers that select the response, in lower case. A route that is declared later on the same URL may add names. */
   vary: readonly string[]
-  /** Query parameters that stored responses may have; `undefined`: any parameter. */
+  /** The query parameters that the URL of a stored response may have; `undefined`: any parameter. */
   readonly query: ReadonlySet<string> | undefined
   /** Whether `No-Vary-Search` of a response decides which parts of the query are in the key. */
   readonly noVarySearch: boolean
@@ -129,13 +129,13 @@ function contradictionIn (
 /** The contradiction between `early` and another member of a policy; `undefined`: the members agree. */
 function earlyContradictionIn ({ store = false, sameForAll, currentTag }: PolicyMembers<never>): string | undefined {
   if (store === false) return 'early: true is for stored responses, and store is false'
-  // With `sameForAll` all clients that a login hook has let in share a response; an early answer would reach clients that no hook has
+  // With `sameForAll`, all clients that a login hook has accepted share a response; an early answer would reach clients that no hook has
   // checked.
   if (sameForAll === true) return 'early: true sends responses before the hooks that check credentials, and sameForAll: true is for requests with credentials'
   return currentTag === undefined ? undefined : 'early: true sends the stored entity tag, and currentTag asks for the current one first'
 }
 
-/** The text of `Cache-Control` for a route's responses. */
+/** Returns the text of `Cache-Control` for a route's responses. */
 function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: Omit<PolicyMembers<never>, 'maxAge'> & { readonly maxAge: number | undefined }, isShared: boolean): string {
   if (maxAge === undefined) return PRIVATE
   const parts = [isShared ? 'public' : 'private', `max-age=${maxAge}`]

@@ -3,11 +3,14 @@ import { fieldText, parseEntityTag, parseHttpDate, strongMatch, type HeaderField
 /** A range of bytes, with the positions of the first and of the last byte. */
 export interface ByteRange { readonly first: number; readonly last: number }
 
-/** The maximum number of ranges of a request; a request for more receives the whole representation (RFC 9110 §14.2). */
+/** The maximum number of ranges in a request. A request for more ranges gets the whole representation (RFC 9110 §14.2). */
 const MAX_RANGES = 16
-/** The number of bytes between two ranges up to which they become one, since a part of its own has longer headers (RFC 9110 §15.3.7.2). */
+/**
+ * The number of bytes between two ranges up to which the ranges are joined, since the headers of a separate part would be longer (RFC 9110
+ * §15.3.7.2).
+ */
 const MAX_GAP = 80
-/** Milliseconds by which a `Last-Modified` is older than `Date`, so that the date is a strong validator (RFC 9110 §8.8.2.2). */
+/** The minimum number of milliseconds between `Last-Modified` and `Date` for the date to be a strong validator (RFC 9110 §8.8.2.2). */
 const STRONG_AFTER_MS = 60_000
 const UNIT = /^bytes=/i
 const INT_RANGE = /^(\d+)-(\d*)$/
@@ -22,7 +25,7 @@ const SUFFIX_RANGE = /^-(\d+)$/
 export function rangesIn (field: string, size: number): 'whole' | 'unsatisfiable' | readonly ByteRange[] {
   const unit = UNIT.exec(field)
   if (unit === null) return 'whole'
-  // Empty members count for nothing (RFC 9110 §5.6.1.2), so the limit is one of the others.
+  // Empty members of the list do not count (RFC 9110 §5.6.1.2), so the limit applies to the other members.
   const specs = field.slice(unit[0].length).split(',').map((spec) => spec.trim()).filter((spec) => spec !== '')
   if (specs.length === 0 || specs.length > MAX_RANGES) return 'whole'
   const ranges = specs.map((spec) => rangeIn(spec, size))
@@ -32,8 +35,8 @@ export function rangesIn (field: string, size: number): 'whole' | 'unsatisfiable
 }
 
 /**
- * Whether `If-Range` allows a part of this representation (RFC 9110 §13.1.5): the same strong ETag, or the same date if that is a strong
- * validator.
+ * Whether `If-Range` allows a part of this representation (RFC 9110 §13.1.5): it has the same strong ETag, or the same date if the date is
+ * a strong validator.
  */
 export function allowsRange (request: HeaderFields, response: HeaderFields): boolean {
   const condition = fieldText(request, 'if-range')

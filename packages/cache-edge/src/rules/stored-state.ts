@@ -21,7 +21,7 @@ export function stateOf (response: Dated, isInvalidated: boolean, now: number): 
   const over = ageOf(response, now) - lifetime
   if (over < 0 && !noCache && !isInvalidated) return 'fresh'
   if (mustRevalidate || noCache) return 'to-validate'
-  // A soft invalidation ends the freshness now; the stale windows still begin at the regular end of the freshness.
+  // A soft invalidation makes the response stale at once, but the stale windows still begin at the regular end of its freshness.
   if (staleWhileRevalidate > 0 && over < staleWhileRevalidate) return 'while-revalidating'
   return staleIfError > 0 && over < staleIfError ? 'if-error' : 'to-validate'
 }

@@ -7,20 +7,20 @@ import type { Policy } from './policy.js'
  */
 export interface VisibleTarget { readonly scheme: string; readonly host: string; readonly isProxied: boolean }
 
-/** The validators of a stored response; see `StoredHead`. */
+/** The validators of a stored response, which its handler may see; see `StoredHead`. */
 export interface StoredValidators {
   readonly etag: string | undefined
   readonly isTagOfBody?: boolean
   readonly headers: Readonly<Record<string, string | string[]>>
 }
 
-/** Headers that make a request conditional or a range request. */
+/** Headers that make a request conditional, or a request for a range. */
 export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
 
 /**
- * The request headers that the handler of a by-response route sees beside those of `vary`. By these fields HTTP negotiates and describes a
- * client (RFC 9110 §10.1, §12.5; client hints; Fetch), and an upstream has to name them in its `Vary`. Other headers are hidden: they could
- * change the response of an upstream that does not name them in `Vary`.
+ * The request headers that the handler of a by-response route sees beside those of `vary`. These fields are used for content negotiation
+ * and to describe a client (RFC 9110 §10.1, §12.5; client hints; Fetch). An upstream that uses them must name them in its `Vary`. Other
+ * headers are hidden: they could change the response of an upstream that does not name them in `Vary`.
  */
 const NEGOTIATING = new Set([
   'accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'cache-control', 'dnt', 'from', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority',
@@ -41,7 +41,9 @@ export function shownNames (headers: HeaderFields, { store, vary, sameForAll }: 
   return names
 }
 
-/** Whether a request header may select responses of a by-response route: the handler sees the header, or the target contains it. */
+/**
+ * Whether a request header may select responses of a by-response route: the handler sees the header, or the target URI is derived from it.
+ */
 export function maySelect (name: string, { vary, sameForAll }: Policy): boolean {
   if (name === 'cookie' || name === 'authorization') return false
   return vary.includes(name) || isNegotiating(name) || OF_TARGET.has(name) || (sameForAll && IDENTIFYING.includes(name))
@@ -66,15 +68,16 @@ export function visibleHeaders (
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined
     if (value !== undefined) shown[name] = value as string | string[]
   }
-  // `host` is set in every request, also if the client sent `:authority` instead, so that the handler has one view of requests with one
-  // key.
+  // `host` is set in every request, also if the client sent `:authority` instead, so that the handler sees the same in all requests with
+  // one key.
   shown.host = target.host
   if (target.isProxied) {
     shown['x-forwarded-host'] = target.host
     shown['x-forwarded-proto'] = target.scheme
   }
   const modified = stale?.headers['last-modified']
-  // A computed ETag is not sent beside a date: the handler, which never gave that ETag, would have to ignore its own date (RFC 9110 §13.1.3).
+  // A computed ETag is not sent together with a date. The handler does not know the computed ETag, and would have to ignore its own date
+  // because of it (RFC 9110 §13.1.3).
   if (stale?.etag !== undefined && (stale.isTagOfBody !== true || modified === undefined)) shown['if-none-match'] = stale.etag
   if (typeof modified === 'string') shown['if-modified-since'] = modified
   return shown

@@ -26,12 +26,15 @@ export function responseKey (target: TargetUri, app?: string): string {
   return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 
-/** The key of one variant (see `variantOf`) of the response with the key `key`. */
+/** Returns the cache key of one variant of a URL; `variant` is a text of `variantOf`, `key` the cache key of the URL. */
 export function variantKey (key: string, variant: string): string {
   return `${key}:${digest(variant)}`
 }
 
-/** A tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). 52 characters. */
+/**
+ * Returns the tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). The tag has 52
+ * characters.
+ */
 export function uriTag ({ scheme, host, url }: TargetUri): string {
   return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
 }
@@ -44,7 +47,7 @@ export function pathTag (target: TargetUri): string {
   return `${TAG_PREFIX}:${digest([...originOf(target), pathOf(target.url), 'path'])}`
 }
 
-/** Returns the tags of a target URI: one, or two for a URL that `rewriteUrl` replaced, whose both spellings have a tag. */
+/** Returns the tags of a target URI: one tag, or two if `rewriteUrl` replaced the URL: one for each of the two URLs. */
 export function uriTags (target: TargetUri): string[] {
   const tag = uriTag(target)
   return target.originalUrl === undefined ? [tag] : [tag, uriTag({ ...target, url: target.originalUrl })]
@@ -60,7 +63,8 @@ export function groupTag (target: TargetUri, group: string): string {
 
 /**
  * A tag that each invalidation of a cache group of this origin invalidates first. The groups of a response are known only once its handler
- * has run, so a run whose snapshot has this tag detects that a group was invalidated meanwhile. No stored response has this tag.
+ * has run, so the snapshot of a handler run contains this tag to detect that a group was invalidated during the run. No stored response has
+ * this tag.
  */
 export function anyGroupTag (target: TargetUri): string {
   return `${GROUP_PREFIX}:${digest(originOf(target))}`
@@ -85,15 +89,15 @@ function digest (value: string | readonly string[]): string {
 /** The maximum length of a URI, in characters, whose cache key and tags are remembered. */
 const MAX_CACHED_LENGTH = 1000
 
-/** The cache key and the internal tags of one target URI. */
+/** The cache key of one target URI, and its internal tags. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** The names of the targets of one origin, by their URL. */
+/** The cache keys and tags of the targets at one origin, by their URL. */
 interface OriginNames { readonly scheme: string; readonly host: string; readonly names: Map<string, TargetNames> }
 
 /**
- * A bounded cache of keys and tags, since a hash takes longer than the rest of a hit. The origins lose their oldest entries in turn. The
- * table has two levels, since a joined text of origin and URL would take longer than both look-ups.
+ * A bounded cache of keys and tags, since a hash takes longer than the rest of a hit. When the cache is full, the origins lose their oldest
+ * entries in turn. The table has two levels, origin and URL: to join both to one text would take longer than two look-ups.
  */
 export class Names {
   static readonly MAX = 5000
@@ -109,7 +113,7 @@ export class Names {
   of (target: TargetUri): TargetNames {
     const { scheme, host, url, originalUrl } = target
     const origin = this.#originOf(scheme, host)
-    // A line break separates the parts, since HTTP allows no line break in them; a target that has one anyway is not cached.
+    // A line break separates the two URLs, since HTTP allows no line break in a URL. A target with a line break is not cached.
     const text = originalUrl === undefined ? url : `${url}\n${originalUrl}`
     const known = origin?.names.get(text)
     if (known !== undefined) return known
@@ -134,7 +138,7 @@ export class Names {
     this.#size++
   }
 
-  /** Removes the oldest entry of the origin that has lost none for the longest time. */
+  /** Removes the oldest entry of one origin: the origin for which the last such removal was longest ago. */
   #evict (): void {
     const [name, origin] = this.#origins.entries().next().value!
     origin.names.delete(origin.names.keys().next().value!)

@@ -2,8 +2,8 @@ const ROWS = 4
 const WIDTH = 2 ** 12
 const MAX_COUNT = 255
 /**
- * The number of requests after which all counts are halved. Until then requests for other keys add about two to each of the four counts of
- * a key; the lowest of these counts, which is used, gets less.
+ * The number of requests after which all counts are halved. Until then requests for other keys increase each of the four counts of a key by
+ * about two. The lowest of these counts is used, which other keys increase less.
  */
 const AGED_AFTER = 2 * WIDTH
 /** The number of characters at the end of a cache key that are treated as random: two characters for each row of counts. */
@@ -35,7 +35,7 @@ export class RequestCounts {
     for (let at = 0; at < this.#counts.length; at++) this.#counts[at]! >>= 1
   }
 
-  /** Returns the number of recent requests for a cache key, 255 at most. */
+  /** Returns the number of recent requests for a cache key; the number is 255 at most. */
   of (key: string): number {
     let least = MAX_COUNT
     for (let row = 0; row < ROWS; row++) least = Math.min(least, this.#counts[cellOf(key, row)]!)

@@ -6,8 +6,8 @@ import { pathOf } from './path.js'
 const MAX_LENGTH = 1000
 
 /**
- * The most recent `No-Vary-Search` of each path in this process, bounded. The path of another host is another path. What is forgotten costs
- * one run of the handler.
+ * The most recent `No-Vary-Search` of each path in this process, bounded. Paths are stored per host. A forgotten path costs one run of the
+ * handler.
  */
 export class SearchVariances {
   static readonly MAX = 1000
@@ -17,7 +17,7 @@ export class SearchVariances {
     return this.#variances.size === 0 ? undefined : this.#variances.get(nameOf(target))
   }
 
-  /** Notes the variance of the last response of a path; `undefined`: the whole query counts. */
+  /** Remembers the variance of the last response of a path; `undefined`: the whole query counts. */
   learn (target: TargetUri, variance: SearchVariance | undefined): void {
     const name = nameOf(target)
     this.#variances.delete(name)

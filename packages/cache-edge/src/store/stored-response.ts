@@ -6,11 +6,11 @@ export interface StoredHead {
   readonly status: number
   /** The header fields of the response, with lower-case names; a field that was sent in several lines is a list. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** Whether hooks receive the stored body as a string, as they did when the handler sent it. */
+  /** Whether hooks receive the stored body as a string, since the handler sent a string. */
   readonly isText: boolean
   /** The `ETag` of the representation; `undefined`: it has no entity tag. */
   readonly etag: string | undefined
-  /** Whether the ETag was computed of exactly this body, and was not set by the app. */
+  /** Whether the ETag was computed from exactly this body; otherwise the app set it. */
   readonly isTagOfBody?: boolean
   /** `Content-Type` and `Content-Language` as hooks before the handler had set them; absent: hooks set neither. */
   readonly labels?: Readonly<Record<string, string>>
@@ -23,7 +23,7 @@ export interface StoredHead {
   readonly tags: readonly string[]
 }
 
-/** A response as the handler sent it, before any onSend hook, with its freshness. */
+/** A response as the handler sent it, before any onSend hook ran, with its freshness. */
 export interface StoredResponse extends StoredHead { readonly body: Buffer }
 
 /** The index of a URL with several stored responses (variants), with the names of the request headers that select one of them. */
@@ -70,8 +70,8 @@ export function encodeIndex (index: VariantIndex): Buffer {
 }
 
 /**
- * Decodes a stored response or an index of variants; `undefined`: the value is not exactly of this form, since other programs may write to
- * the same store.
+ * Decodes a stored response or an index of variants; `undefined`: the value does not have this exact form, which is possible since other
+ * software may write to the same store.
  */
 export function decode (stored: unknown): { readonly response: StoredResponse } | { readonly index: VariantIndex } | undefined {
   if (!(stored instanceof Uint8Array) || stored.byteLength < HEADER_BYTES) return undefined
@@ -89,13 +89,16 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
-/** The decoded head (all but the body) of a stored response. Stored bytes that begin with the bytes of this head are not parsed again. */
+/**
+ * The decoded head of a stored response: everything except the body. Stored bytes that begin with the bytes of this head need not be parsed
+ * again.
+ */
 export class KnownHead {
   readonly head: StoredHead
   /** The approximate size of the decoded head in the heap in bytes, with the text of a body that may be remembered here. */
   readonly bytes: number
   readonly #bytes: Buffer
-  // The references are weak, so that a response that the cache evicted is freed.
+  // The references to stored bytes are weak, so that a response that the cache evicted is freed.
   #last: WeakRef<Uint8Array> | undefined
   #textOf: WeakRef<Uint8Array> | undefined
   #text = ''
@@ -103,7 +106,7 @@ export class KnownHead {
   constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
     this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
     this.head = head
-    // The size includes the bytes and the head that was parsed from them, whose strings, objects and lists take three times their JSON.
+    // The size includes the bytes of the head and the objects that were parsed from them, which need three times the bytes of their JSON.
     this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
   }
 

@@ -12,7 +12,7 @@ export interface Servable {
   readonly head: StoredHead
   /** The time of the read in milliseconds of the epoch, by the clock of the cache; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
-  /** Returns the body of the response, as a copy that the caller may change. */
+  /** Returns a copy of the response's body, which the caller may change. */
   body (): Buffer
   text (): string
 }
@@ -43,7 +43,7 @@ export class SelectedVariant implements Servable {
   text (): string { return this.#known.textIn(this.#stored) }
 }
 
-/** A request that selects a stored response. `tags`: known tags of the entry, which are read in the same round trip. */
+/** A request for which a stored response is selected. `tags`: the known tags of the entry, whose state is read in the same round trip. */
 interface Selecting { readonly headers: IncomingHttpHeaders; readonly tags: string[] }
 
 type Read = SelectedVariant | VariantIndex | undefined
@@ -60,7 +60,7 @@ export interface VariantOptions {
 }
 
 const MAX_KNOWN = 1000
-/** The maximum size of all decoded heads of stored responses in bytes, beside the cache that holds the responses. */
+/** The maximum size of all decoded heads of stored responses in bytes, in addition to the cache that holds the responses. */
 const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
@@ -78,9 +78,7 @@ export class Variants {
     this.#onCorrupt = onCorrupt
   }
 
-  /**
-   * Reads the stored response that a request selects.
-   */
+  /** Reads the stored response of a URL that a request selects. */
   find (cache: FastifyCache, key: string, request: Selecting): Lookup | Promise<Lookup> {
     const { headers } = request
     return whenRead(this.#read(cache, key, request), (first) => {
@@ -93,8 +91,8 @@ export class Variants {
   }
 
   /**
-   * Stores a response as a variant of its URL. `false`: the cache refuses, or the URL has the maximum number of representations, each
-   * requested more often than this one.
+   * Stores a response as a variant of its URL. `false`: the cache refuses the response, or the URL has the maximum number of
+   * representations, and each of them was requested more often than this one.
    * @param uriTag the tag that all representations of the URL have
    */
   async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
@@ -102,7 +100,7 @@ export class Variants {
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, { tags: [...response.tags] })
     const now = Date.now()
-    // An index with other names in `Vary` than this response is dropped, since its variants cannot be distinguished from new ones.
+    // An index whose names of `Vary` differ from those of this response is dropped, since its variants were selected by other headers.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
     // If the URL has no index, the look-up has not counted this request yet.
     if (before === undefined) this.#requests.add(own)
@@ -122,19 +120,20 @@ export class Variants {
   }
 
   /**
-   * The keys of the representations that a new one replaces: those with the fewest requests, and of equal ones those that expire first.
-   * `undefined`: each is requested more often than the new representation, so that a header value sent once replaces nothing in use.
+   * The keys of the representations that a new one replaces: those with the fewest requests, and, among equal numbers, those that expire
+   * first. `undefined`: each stored representation was requested more often than the new one. A header value that is sent once therefore
+   * replaces no representation in use.
    */
   #toReplace (places: ReadonlyMap<string, number>, own: string): string[] | undefined {
     const excess = places.size + 1 - this.#max
     if (excess <= 0) return []
     const ranked = [...places].map(([key, until]) => ({ key, until, requests: this.#requests.of(key) }))
     const replaced = ranked.sort((a, b) => a.requests - b.requests || a.until - b.until).slice(0, excess)
-    // A representation with an equal count is replaced; otherwise the first variants would never be replaced.
+    // A representation with an equal count may be replaced; otherwise the first variants could never be replaced.
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  /** Counts a request for a variant that was found without `find`. */
+  /** Counts a request for a variant that was not read by `find`. */
   countRequest (own: string): void {
     this.#requests.add(own)
   }
@@ -180,13 +179,13 @@ export class Variants {
 
 /** The time at which a stored response was read, in milliseconds of the epoch, by the clock of the cache. */
 export function readAtOf ({ receivedAt }: Pick<StoredHead, 'receivedAt'>, { age }: { readonly age: number }): number {
-  // An unknown age (`NaN`) counts as 0.
+  // An age that is not known (`NaN`) counts as 0.
   return receivedAt + (age > 0 ? age * 1000 : 0)
 }
 
 /**
- * The time at which a response is used, in milliseconds of the epoch: the later one of the wall clock and the clock of the cache. A wall
- * clock that was set back therefore makes no response younger.
+ * The time at which a response is used, in milliseconds of the epoch: the later one of the wall clock and the clock of the cache. A
+ * response therefore becomes no younger if the wall clock is set back.
  */
 export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
   return Math.max(Date.now(), readAt)
@@ -200,14 +199,14 @@ export function servable (response: StoredResponse): Servable {
   return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
 }
 
-/** Whether a stored response may be served in place of a failure. */
+/** Whether a stored response may be served in place of a failed response (stale-if-error). */
 export function isStaleAllowed (found: SelectedVariant): boolean {
   return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }
 
 /**
- * The variants in an index that have not expired, with their expiry in milliseconds of the epoch. Keys of other URLs, which another program
- * may have written, are ignored; otherwise the entries of those URLs would be deleted.
+ * The variants in an index that have not expired, with their expiry in milliseconds of the epoch. Keys of other URLs, which foreign
+ * software may have written, are ignored, since the entries of those URLs would be deleted.
  */
 function placesOf ({ variants, untils, until }: VariantIndex, key: string, now: number): Map<string, number> {
   const places = variants.map((variant, at): [string, number] => [variant, untils?.[at] ?? until])
@@ -219,7 +218,10 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
   return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
-/** The result of a look-up that found this stored response. The header values are compared, since two values may have one hash. */
+/**
+ * The result of a look-up that found this stored response. The header values are compared, since two different values may have the same
+ * hash.
+ */
 function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
@@ -230,7 +232,7 @@ export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolea
   return head.variant === variantOf(head.vary, headers)
 }
 
-/** Calls `next` with a value that was read; without a promise at once, so that a hit in memory waits for no promise. */
+/** Calls `next` with a value that was read. If the value is no promise, `next` is called at once, so that a hit in memory does not wait. */
 function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
   return read instanceof Promise ? read.then(next) : next(read)
 }

@@ -29,7 +29,7 @@ t.test('cacheStatus: any texts make one member of a structured list', async () =
   const text = fc.string({ unit: anyCharacter })
   fc.assert(fc.property(text, text, text, fc.double(), (name, key, detail, ttl) => {
     const status = cacheStatus(name, { hit: true, key, detail, ttl })
-    // As the value of a dictionary, which has the same grammar.
+    // The member is parsed as the value of a dictionary, which has the same grammar.
     return parseDictionary(`x=${status}`)?.size === 1
   }))
 })

@@ -18,7 +18,7 @@ type Case = [
 const weakly = { etag: 'W/"a"' }
 const none = { etag: undefined, lastModified: undefined }
 
-// The representation is "a", modified at SAME, the status 200, where a case does not say otherwise.
+// By default the representation has the entity tag "a", was modified at SAME, and has the status 200.
 const cases: Case[] = [
   ['§13 no precondition', 'GET', {}, 'send'],
   ['§13.1.1 If-Match, the tag', 'GET', { 'if-match': '"a"' }, 'send'],

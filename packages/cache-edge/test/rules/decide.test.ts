@@ -5,11 +5,11 @@ import { bypassOf, decide, type BypassRules, type Decision } from '../../src/rul
 interface Scene {
   method?: string
   request?: HeaderFields
-  /** `Cache-Control` of the stored response; `undefined`: none is selected. */
+  /** The `Cache-Control` of the stored response; `undefined`: the request selects no stored response. */
   stored?: string
   /** Further fields of the stored response. */
   fields?: HeaderFields
-  /** Seconds since it was received. */
+  /** Seconds since the stored response was received. */
   age?: number
   isInvalidated?: boolean
   isOther?: boolean

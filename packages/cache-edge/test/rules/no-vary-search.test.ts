@@ -25,7 +25,7 @@ for (const [section, field, variance] of fields) {
   t.test(`varianceIn: ${section}`, async (t) => t.equal(varianceIn(field)?.text, variance))
 }
 
-// Whether two URLs have one key.
+// Rows with `isOne`: whether both URLs have the same key.
 const comparisons: Array<[what: string, field: string, one: string, other: string, isOne: boolean]> = [
   ['§5 named parameters are ignored', 'params=("utm")', '/?a=1&utm=x', '/?utm=y&a=1', true],
   ['§5 others are not', 'params=("utm")', '/?a=1', '/?a=2', false],

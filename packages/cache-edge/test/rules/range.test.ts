@@ -5,7 +5,7 @@ import { allowsRange, rangesIn } from '../../src/rules/range.js'
 const SIZE = 10_000
 const [LATE, EARLY] = ['Sun, 15 Jun 2025 12:00:00 GMT', 'Sun, 15 Jun 2025 11:00:00 GMT']
 
-// Each range as `first-last`.
+// Rows with the expected ranges, each as `first-last`.
 const rows: Array<[section: string, field: string, ranges: string]> = [
   ['§14.1.2 the first bytes', 'bytes=0-499', '0-499'],
   ['§14.1.2 one byte', 'bytes=0-0', '0-0'],

@@ -8,7 +8,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { cacheEdge, earlyServer } from '../../src/index.js'
 
-// SECONDS=1800 runs for half an hour, SEAM=hook answers from the first hook, CLIENTS=n asks more at a time.
+// SECONDS=1800 runs for half an hour, SEAM=hook answers from the first hook, CLIENTS=n sends more requests at the same time.
 const { SECONDS = '2', SEAM = 'server', CLIENTS = '16' } = process.env
 const PAGES = 200
 const FILLER = 'x'.repeat(2000)
@@ -27,7 +27,7 @@ const gc = runInNewContext('gc') as () => void
 const pick = (limit: number): number => Math.floor(Math.random() * limit)
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!
 
-/** Pages in versions: a write makes a new one, and purges those that are stored. */
+/** Pages with version numbers: a write makes a new version, and purges the stored ones. */
 class Load {
   readonly counts = { asked: 0, stored: 0, notModified: 0, writes: 0, broken: 0 }
   readonly wrong: string[] = []
@@ -61,7 +61,7 @@ class Load {
     })
   }
 
-  /** Asks until a time, and longer on a machine that was too slow for an early answer until then. */
+  /** Sends requests until a time, or until there was an early answer, if the machine was too slow for one before that time. */
   async run (until: number): Promise<void> {
     while (Date.now() < until || this.app.cacheEdge.earlyAnswers === 0) await (pick(50) === 0 ? this.#write() : this.#read())
   }
@@ -76,7 +76,7 @@ class Load {
     await this.#ask(`/${pick(2) === 0 ? 'early' : 'normal'}/${pick(PAGES)}`, { method: 'PUT' })
   }
 
-  /** Asks for a page. A few pages get most requests. */
+  /** Reads a page. A few pages get most of the reads. */
   async #read (): Promise<void> {
     const id = Math.random() < 0.8 ? pick(PAGES / 10) : pick(PAGES)
     const isEarly = pick(3) > 0
@@ -102,7 +102,7 @@ class Load {
     if (text !== '' || headers.etag !== known?.etag || known!.version < before || known!.version > after) this.wrong.push(`304 ${JSON.stringify({ headers, known, before, after })}`)
   }
 
-  /** A response shows a version that was current while it was asked for, and with credentials it is that of the client. */
+  /** Checks a response: it must have a version that was current during the request. With credentials it must belong to the client. */
   #judge ({ status, headers, text }: Answer, expected: Expected): void {
     const { version, FILLER: filler, ...page } = JSON.parse(text) as { version: number; FILLER: string }
     const { before, after, ...others } = expected

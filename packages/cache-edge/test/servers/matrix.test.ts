@@ -8,10 +8,10 @@ import { Origin } from '../fixtures/origin.js'
 
 const columns = parseMatrix(readFileSync(join(import.meta.dirname, '../../proxy-matrix.md'), 'utf8'))
 
-/** A proxy that collapses requests lets some through on a busy machine. */
+/** Replaces "several" by "one", since a proxy that coalesces requests may let some through on a busy machine. */
 const steady = (cell: string | undefined): string | undefined => cell?.replace(/^several/, 'one')
 
-/** The column of the measured version that is nearest: of the same major and minor number. */
+/** Returns the column of the measured version, or of one with the same major and minor number. */
 function columnOf (kind: string, version: string): Map<string, string> | undefined {
   const minor = version.split('.').slice(0, 2).join('.')
   return columns.get(`${kind} ${version}`) ?? [...columns].find(([name]) => name.startsWith(`${kind} ${minor}.`) || name === `${kind} ${minor}`)?.[1]
@@ -29,7 +29,7 @@ const tests = PROXY_KINDS.map((kind) => {
   const skip = version === undefined ? `${kind} is not installed` : column === undefined ? `${kind} ${version} has no column: npm run matrix writes it` : false
   return { kind, version: version ?? '', column, skip }
 })
-// All proxies are measured at the same time, since each waits for lifetimes of seconds.
+// All proxies are measured at the same time, since each measurement waits for lifetimes of seconds.
 const measured = await Promise.allSettled(tests.map(({ kind, skip }) => skip === false ? cellsOf(kind) : new Map<string, string>()))
 
 for (const [at, { kind, version, column, skip }] of tests.entries()) {

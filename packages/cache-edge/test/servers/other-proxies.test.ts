@@ -81,7 +81,10 @@ for (const kind of KINDS) {
   })
 }
 
-/** An app with the plugin behind Apache; returns the ETag of a compressed response, and the status for a client that has its compressed response. */
+/**
+ * Sends requests through Apache to an app with the plugin; returns the ETag of a compressed response, and the status for a client that has
+ * this response.
+ */
 async function throughApache (
   test: Test, options: CacheEdgeOptions, changes: Array<[string, string]> = []
 ): Promise<[etag: string, status: number]> {
@@ -97,7 +100,7 @@ async function throughApache (
   return [etag!, (await apache.ask('/page', { headers: { ...accept, 'if-none-match': etag! } })).status]
 }
 
-/** The default of mod_deflate, in front of an app without mod_cache. */
+/** Configurations of mod_deflate in front of an app without mod_cache; the first one is the default. */
 const SUFFIXED: Array<[string, string]> = [['DeflateAlterETag NoChange\n', ''], ['BrotliAlterETag NoChange\n', ''], ['CacheEnable disk /\n', '']]
 
 t.test('Apache, shipped configuration: a compressed client gets a 304, by the ETag of the app', { skip: skipOf('apache') }, async (t) => {

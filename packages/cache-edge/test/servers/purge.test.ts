@@ -9,7 +9,7 @@ import { cacheEdge, type CacheEdgeOptions } from '../../src/index.js'
 import { FakeVarnish } from '../fixtures/fake-varnish.js'
 import { Proxy, until } from '@x/test-kit/proxies'
 
-/** An app with one tagged page, behind the plugin. */
+/** Starts an app with the plugin and one tagged page. */
 async function startApp (t: Test, purge?: CacheEdgeOptions['purge'], port = 0) {
   const app = Fastify()
   t.teardown(() => app.close())
@@ -76,7 +76,7 @@ t.test('purge: a proxy that comes back hears of it, and each tag is said once mo
   proxy.status = 200
   await until('it came, and once more', () => proxy.tags.length === 6)
   t.same(proxy.requests.slice(0, 2), Array(2).fill('a b/c:1'))
-  // Said again in one request or in two: the tags may be due in different milliseconds.
+  // The second bans may come in one request or in two, since the tags may be due in different milliseconds.
   t.same(proxy.tags.slice(4).toSorted(), ['a', 'b/c:1'])
   t.equal(app.cacheEdge.purgeFailures, 0)
 })

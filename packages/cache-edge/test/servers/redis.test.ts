@@ -9,10 +9,10 @@ import { ask } from '../fixtures/edge-app.js'
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 let made = 0
-/** Handlers that wait until the test ends their wait. */
+/** Functions that end the wait of each waiting handler. */
 const waiting: Array<() => void> = []
 
-/** Processes that share one Redis. */
+/** Builds apps for several processes that share one Redis. */
 async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstance[]; runs: number[] }> {
   const keyPrefix = `edge${++made}:`
   const runs = Array<number>(count).fill(0)

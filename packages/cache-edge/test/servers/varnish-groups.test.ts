@@ -9,7 +9,7 @@ const varnish = await Proxy.start(t, 'varnish', origin.port)
 const MINUTE = { 'cache-control': 'public, max-age=60' }
 const isHit = async (path: string, headers = {}): Promise<boolean> => (await varnish.ask(path, { headers })).headers['cache-status']!.includes('; hit')
 
-/** Stores a page for each list of groups; their paths have the prefix. */
+/** Stores a page for each list of groups; the paths of the pages begin with the prefix. */
 async function store (prefix: string, pages: Readonly<Record<string, string | string[]>>): Promise<void> {
   for (const [name, groups] of Object.entries(pages)) {
     origin.page(`${prefix}/${name}`, { headers: { ...MINUTE, 'cache-groups': groups } })

@@ -147,7 +147,7 @@ t.test('a 503 that Varnish made itself is not called stored, and is over as soon
   await origin.close()
   for (let times = 0; times < 2; times++) t.match(await varnish.ask('/unreachable'), { status: 503, headers: { 'cache-status': 'varnish; fwd=miss' } })
   await origin.open()
-  // Varnish tries a refused connection again after 250 ms (backend_remote_error_holddown).
+  // The test waits, since Varnish tries a refused connection again only after 250 ms (backend_remote_error_holddown).
   let cacheStatus: string | undefined
   await until('the app answers', async () => {
     const { status, headers } = await varnish.ask('/unreachable')

@@ -20,8 +20,8 @@ import { Subjects } from './subjects.js'
 const MAX_VALUE_BYTES = 256 * 1024
 
 /**
- * Observes an app's traffic and estimates the effect of a cache. Each read of the cache is noted in the reuse curve of its key pattern,
- * each GET that a shared cache could answer in the reuse curve of its route. Values are compared within a time budget.
+ * Observes an app's traffic and estimates the effect of a cache. Each read of the cache is added to the reuse curve of its key pattern.
+ * Each GET that a shared cache could answer is added to the reuse curve of its route. Values are compared within a time budget.
  */
 export class Advisor {
   readonly #core: Core
@@ -32,12 +32,15 @@ export class Advisor {
   #subjects: Subjects
   readonly #timeBudget = new TimeBudget()
   #stops: readonly (() => void)[] = []
-  /** The time of the last cache read or request, by the stopwatch; its loads and values use it too, to save readings of the clock. */
+  /**
+   * The time of the last cache read or request, by the stopwatch. The loads and values of that read use the same time, to save readings of
+   * the clock.
+   */
   #now = 0
-  /** The number of throws by a getter, a proxy or a `toJSON` of the app while the advisor read a value. */
+  /** The number of times that a getter, a proxy or a `toJSON` of the app threw while the advisor read a value. */
   #failures = 0
   #keys = new KeyHasher()
-  /** The value of the last event `loadedFor`; the event `loaded` of the same load follows, and reuses the fingerprint of the value. */
+  /** The value of the last event `loadedFor`. The event `loaded` of the same load follows and reuses the value's fingerprint. */
   #seen: { readonly value: unknown; readonly print: Fingerprint | undefined } | undefined
 
   constructor (core: Core, traffic: Traffic, settings: AdvisorSettings = {}) {
@@ -52,13 +55,14 @@ export class Advisor {
 
   /**
    * Begins to observe; an earlier observation of this advisor is dropped.
-   * @param secret the salt of the hashes, if the state is kept or merged
-   * @param stored the state of an earlier process, which is continued
+   * @param secret the salt of the hashes, if the state is stored or merged
+   * @param stored the state of an earlier process that this process continues
    */
   async start (secret?: string, stored?: AdviceState): Promise<void> {
     const now = readStopwatch(this.#core.registry.clock)
     const today = Date.now()
-    // A wall clock that was set back must not make the trace overlap that of the earlier process, nor leave it ahead of the other processes.
+    // A wall clock that was set back must make the trace of this process neither overlap that of the earlier process nor end in the future
+    // of the other processes.
     const ahead = stored === undefined ? 0 : Math.max(0, Math.ceil(endOf(stored) - today))
     const earlier = stored === undefined || ahead === 0 ? stored : movedBack(stored, ahead)
     const epoch = today - now
@@ -83,7 +87,7 @@ export class Advisor {
     this.#traffic.advisedHitRates = () => this.#reports.hitRates()
     this.#traffic.onCandidate = (route, reply, payload, milliseconds, endedAt) => {
       this.#now = endedAt
-      // A `try` here and no helper that takes a function: that would create one function for each request.
+      // A `try` statement is used here, since a helper that takes a function would need a new function for each request.
       try {
         this.#noteCandidate(route, reply, payload, milliseconds)
       } catch {
@@ -108,18 +112,18 @@ export class Advisor {
     this.#stops = []
   }
 
-  /** The size of the tables of all observed key patterns and routes, in bytes. */
+  /** The bytes of the tables of all observed key patterns and routes. */
   get bytes (): number { return this.#subjects.bytes }
 
   /**
-   * Makes the report. With states of other processes the hit rates are those of one cache that all processes share.
+   * Makes the report. If there are states of other processes, the hit rates are those of one cache that all processes share.
    * @param others the states of other processes, with the same salt and sizes
    */
   report (others: readonly AdviceState[] = []): Promise<Report> {
     return this.#reports.report(this.#failures, others)
   }
 
-  /** The state to keep; `undefined`: the accesses are not recorded. */
+  /** Returns the state to be stored; `undefined`: the accesses are not recorded. */
   state (): AdviceState | undefined { return this.#reports.state() }
 
   #noteRead (key: string, pattern: string): void {
@@ -130,7 +134,7 @@ export class Advisor {
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
     const seen = this.#seen
     this.#seen = undefined
-    // While a cache stores values, only misses load, so that loads do not represent all requests.
+    // The loads represent all requests only while no cache stores values; with a cache only misses load, so they are not observed.
     if (error !== undefined || !this.#core.registry.isObserving || checkKey(key) !== undefined) return
     const observed = this.#subjects.patterns.get(pattern)
     const hash = this.#keys.of(key)
@@ -165,7 +169,7 @@ export class Advisor {
     if (milliseconds !== undefined) observed.noteDuration(milliseconds / 1000)
     if (!this.#timeBudget.has(now)) return
     this.#spend(() => {
-      // `finish` costs less than a replaced `writeHead`, after which Node's code takes slower paths for the response.
+      // The event `finish` costs less than a replaced `writeHead`, after which Node's code for responses takes slower paths.
       reply.raw.once('finish', () => this.#safely(() => this.#spend(() => {
         observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(reply.raw.statusCode, request, reply))
       })))
@@ -175,14 +179,14 @@ export class Advisor {
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
       if (print === undefined) return observed.noteUnseen()
-      // Responses that `Vary` selects for other request headers may differ: each variant is compared with itself.
+      // Responses of one URL may differ if `Vary` selects them by request headers, so each variant is compared only with itself.
       const variant = hashKey(representationOf(request, reply))
       if (observed.staleness.wants(variant)) observed.noteValue(variant, now, print)
       observed.leak.note(variant, now / 1000, print.hash, dimensionsOf(request, false))
     })
   }
 
-  /** Runs `look`, which compares values, and subtracts the time that it took from the advisor's time budget. */
+  /** Runs `look`, which compares values, and subtracts its duration from the advisor's time budget. */
   #spend (look: () => void): void {
     const began = readStopwatch(this.#core.registry.clock)
     try {
@@ -192,7 +196,7 @@ export class Advisor {
     }
   }
 
-  /** Runs `note`, which reads objects of the app that may throw. A throw is counted for the report; the request does not fail. */
+  /** Runs `note`, which reads objects of the app that may throw. An exception is counted for the report, and the request does not fail. */
   #safely (note: () => void): void {
     try {
       note()

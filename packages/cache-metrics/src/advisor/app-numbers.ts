@@ -6,7 +6,7 @@ import type { GateNumbers } from './report/go-no-go-gates.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import type { LoadObservation } from './route-observation.js'
 
-/** The counts of an app at the beginning of the observation, which are subtracted from later counts. */
+/** The counts of an app when the observation began; they are subtracted from later counts. */
 interface Baseline {
   readonly reads: ReadonlyMap<string, number>
   readonly routes: ReadonlyMap<string, RouteCounts>
@@ -14,12 +14,15 @@ interface Baseline {
   readonly etagMatches: number
 }
 
-/** The requests of a route, and those of them that a shared cache could have answered. */
+/** The number of requests of a route; `candidates`: those that a shared cache could have answered. */
 interface RouteCounts { readonly requests: number; readonly candidates: number }
 
 const NO_REQUESTS: RouteCounts = { requests: 0, candidates: 0 }
 
-/** The numbers of an app that the report needs besides the observations, read from the statistics of its cache and its traffic. */
+/**
+ * The numbers of an app that the report contains in addition to the observations. They are read from the statistics of the app's cache and
+ * traffic.
+ */
 export class AppNumbers {
   readonly #cache: CacheRegistry
   readonly #traffic: Traffic
@@ -30,14 +33,14 @@ export class AppNumbers {
     this.#traffic = traffic
   }
 
-  /** Begins the observation: earlier counts are subtracted from then on. */
+  /** Begins the observation: the present counts are subtracted from all later counts. */
   begin (): void {
     const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
     const routes = new Map([...this.#traffic.routes].map((route) => [route.label, countsOf(route)]))
     this.#baseline = { reads: this.#reads(), routes, edgeCandidates: candidates, etagMatches }
   }
 
-  /** The counts of the app for the go/no-go gates; the quantile of a route is that of all its requests to this process. */
+  /** Returns the counts of the app for the go/no-go gates. The quantile of a route is that of all its requests to this process. */
   ofGates (): Omit<GateNumbers, 'seconds' | 'source'> {
     const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
     const routes = [...this.#traffic.routes].map((route) => {
@@ -56,7 +59,10 @@ export class AppNumbers {
     }
   }
 
-  /** The loads of a key pattern: their duration, the share of misses that is storable, and the change that JSON makes to the values. */
+  /**
+   * Returns the numbers about the loads of a key pattern: their duration, the share of misses whose values may be stored, and a change that
+   * JSON makes to the values.
+   */
   loadsOf (pattern: string): LoadObservation {
     const { doubts, stats: { impls, loads } } = this.#cache
     let misses = 0
@@ -73,7 +79,7 @@ export class AppNumbers {
     }
   }
 
-  /** The number of cache reads by key pattern, since the cache was created. */
+  /** Returns the number of cache reads by key pattern since the cache was created. */
   #reads (): Map<string, number> {
     const reads = new Map<string, number>()
     for (const { counters } of this.#cache.stats.impls.values()) {

@@ -14,19 +14,25 @@ import { MAX_SUBJECTS, Subjects } from './subjects.js'
 
 /** The settings of the advisor, which observes an app and reports what a cache would do. */
 export interface AdvisorSettings extends Partial<ReportWishes> {
-  /** Whether the advisor observes where the internal endpoints are closed, too. */
+  /** Whether the advisor also observes where the internal endpoints are closed. */
   readonly production?: boolean
-  /** Whether the state is kept in the store of the cache; a text: in a file if the cache has no store. */
+  /**
+   * Whether the advisor's state is stored over restarts in the store of the cache. A text is the name of a file, which is used if the cache
+   * has no store.
+   */
   readonly keep?: boolean | string
-  /** The salt of the hashes of keys; `undefined`: that of the store. */
+  /** The salt of the hashes of keys; `undefined`: the salt in the store. */
   readonly salt?: string
-  /** The ttls, in seconds, for which the hit-rate curves estimate a hit rate. */
+  /** The ttls, in seconds, for which reuse curves estimate a hit rate. */
   readonly ttls?: readonly number[]
-  /** The cache sizes, in entries, for which the hit-rate curves estimate a hit rate. */
+  /** The cache sizes, in entries, for which reuse curves estimate a hit rate. */
   readonly entries?: readonly number[]
 }
 
-/** The state that an advisor continues: `began` is the reading of the stopwatch at its start, `epoch` the zero of the stopwatch since 1970. */
+/**
+ * The state that an advisor continues: `began`: the reading of the stopwatch when the advisor started; `epoch`: the time of the stopwatch's
+ * zero in milliseconds since 1970.
+ */
 export interface Kept {
   readonly saltName: string
   readonly origin: string
@@ -35,15 +41,15 @@ export interface Kept {
   readonly earlier: Earlier | undefined
 }
 
-/** The parts of the state of an earlier process that belong to no key pattern or route. */
+/** Those parts of an earlier process's state that belong to no key pattern or route. */
 type Earlier = Pick<AdviceState, 'origin' | 'spans' | 'secondsBefore' | 'gates'>
 
-/** The parts of a state that belong to no key pattern or route; the others are large, and need not stay in memory. */
+/** Returns those parts of a state that belong to no key pattern or route; the other parts are large, and need not stay in memory. */
 export function earlierOf (state: AdviceState | undefined): Earlier | undefined {
   return state && { origin: state.origin, spans: state.spans, secondsBefore: state.secondsBefore, gates: state.gates }
 }
 
-/** Makes the reports and the states of an advisor from what it has observed. */
+/** Makes the reports and the states of an advisor from its observations. */
 export class AppReports {
   readonly #core: Core
   readonly #traffic: Traffic
@@ -51,7 +57,7 @@ export class AppReports {
   readonly #settings: AdvisorSettings
   readonly #wishes: ReportWishes
   #subjects = new Subjects({})
-  /** The state that this process continues, and what it needs for the next state; `undefined`: no state is kept. */
+  /** The state that this process continues, with the data for the next state; `undefined`: no state is stored. */
   #kept: Kept | undefined
   #began: number
 
@@ -68,7 +74,7 @@ export class AppReports {
     this.#began = core.registry.clock.now()
   }
 
-  /** Begins an observation, of which all later reports are. */
+  /** Begins the observation that all later reports describe. */
   begin (subjects: Subjects, kept: Kept | undefined): void {
     this.#subjects = subjects
     this.#kept = kept
@@ -76,8 +82,8 @@ export class AppReports {
   }
 
   /**
-   * Makes the report. With states of other processes the hit rates are those of one cache that all processes share.
-   * @param failures the number of values or requests that could not be looked at
+   * Makes the report. If there are states of other processes, the hit rates are those of one cache that all processes share.
+   * @param failures the number of values or requests that could not be read
    * @param others the states of other processes, with the same salt and sizes
    */
   async report (failures: number, others: readonly AdviceState[]): Promise<Report> {
@@ -99,7 +105,7 @@ export class AppReports {
     }, this.#wishes)
   }
 
-  /** The state to keep; `undefined`: the accesses are not recorded. */
+  /** Returns the state to be stored; `undefined`: the accesses are not recorded. */
   state (): AdviceState | undefined {
     if (this.#kept === undefined) return undefined
     const { saltName, origin, epoch, began, earlier } = this.#kept
@@ -118,13 +124,15 @@ export class AppReports {
     }
   }
 
-  /** The estimated hit rates at the advised ttl and size, by key pattern; without patterns of fewer requests than advice needs. */
+  /**
+   * Returns the estimated hit rates at the advised ttl and size, by key pattern. Patterns with too few requests for advice are left out.
+   */
   hitRates (): Map<string, number> {
     const observed = this.#observedPatterns().filter(({ requests }) => requests >= this.#wishes.minRequests)
     return new Map(advise(observed, this.#wishes).map(({ name, hitRate }) => [name, hitRate]))
   }
 
-  /** The duration of the observation in seconds, with that of the earlier process. */
+  /** The duration of the observation in seconds, including that of earlier processes whose state is continued. */
   get #seconds (): number {
     const { earlier } = this.#kept ?? {}
     const before = earlier === undefined ? 0 : earlier.secondsBefore + new TraceTime(earlier.spans).length / 1000

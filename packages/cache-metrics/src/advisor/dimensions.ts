@@ -3,7 +3,10 @@ import type { FastifyRequest } from 'fastify'
 import type { Dimensions } from './key-leak/suspects.js'
 import { hashKey } from './hash.js'
 
-/** The maximum number of dimensions of each kind per request, so that a request with a thousand parameters costs no more. */
+/**
+ * The maximum number of dimensions of each kind that are read of one request, so that a request with a thousand parameters costs no more
+ * than others.
+ */
 const MAX_OF_KIND = { query: 8, param: 4, header: 12, cookie: 8 } as const
 type Kind = keyof typeof MAX_OF_KIND
 
@@ -15,7 +18,7 @@ export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => su
  */
 const NAME = /^[\w.[\]-]{1,64}$/
 
-/** Headers that describe the connection or the single request, or have no meaning to a handler, so they are no dimensions. */
+/** Headers that describe the connection or the single request, or do not affect a handler, so they are no dimensions. */
 const MEANINGLESS = new Set([
   'host', 'connection', 'keep-alive', 'content-length', 'content-type', 'transfer-encoding', 'date', 'expect', 'te', 'upgrade', 'via', 'dnt', 'origin', 'referer', 'priority',
   'accept-encoding', 'cache-control', 'pragma', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'cookie', 'purpose', 'save-data',
@@ -27,8 +30,8 @@ const MEANINGLESS = new Set([
 const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
 
 /**
- * The dimensions of a request, hashed: the parts that its loaded value may depend on. A part that throws on reading is left out.
- *
+ * Returns the dimensions of a request as hashes: the parts on which its loaded value may depend. A part that throws when it is read is left
+ * out.
  * @param hasQuery `false` if host and URL are the key: then neither host and URL nor their parts are dimensions
  */
 export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimensions {
@@ -58,7 +61,7 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
 }
 
 /**
- * The user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or `user` itself if it is no
+ * Returns the user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or `user` itself if it is no
  * object.
  */
 function userIdOf (user: unknown): unknown {

@@ -16,9 +16,9 @@ import { toMarkdown } from './report/report.js'
 
 /** The path of the advisor's report. */
 const ADVICE_PATH = '/internal/cache/advice'
-/** The scripts of the console that show the report, in the package beside `src` and `dist`. */
+/** The scripts with which the console shows the report; they are in the package, beside `src` and `dist`. */
 const CONSOLE_SCRIPTS = ['advice.js', 'ledger.js'].map((name) => new URL(`../../console/${name}`, import.meta.url))
-/** The path of the sampled accesses, which `cache-advisor` merges with those of other processes. */
+/** The path at which an app returns its sampled accesses, which `cache-advisor` merges with those of other processes. */
 const ACCESSES_PATH = `${ADVICE_PATH}/accesses`
 
 const OPENS = '{ expose: true, guard } of register(cacheCore) opens it behind a hook of the app\'s own'
@@ -64,7 +64,7 @@ function addRoute (fastify: FastifyInstance, core: Core, path: string, handler: 
   if (fastify.hasRoute({ method: 'GET', url })) throw new EndpointTaken(url)
   fastify.get(path, {
     onRequest: [guardInternal(() => core.access()), async function refuseStores (_request, reply) {
-      // The numbers change with each request, so no cache should store them.
+      // The numbers change with each request, so no cache should store the response.
       reply.header('cache-control', 'no-store')
     }],
     schema: { hide: true } as object,

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 
-/** The number of different hashes of a cache key, 2^32. */
+/** The number of possible hashes of a cache key, 2^32. */
 export const HASHES = 2 ** 32
 
 /**
- * The hash of a key, by which keys are sampled: a whole number from 0 to 2^32 - 1, the same in every process, not secret. It is FNV-1a
- * (Fowler, Noll, Vo) over UTF-16 code units, which needs no Buffer, followed by MurmurHash3's `fmix32` (Appleby). Samples
- * depend on the upper bits, which FNV-1a alone mixes badly for short keys.
+ * The hash of a key, by which keys are sampled: a whole number from 0 to 2^32 - 1, which is the same in every process and not secret. It is
+ * FNV-1a (Fowler, Noll, Vo) over UTF-16 code units, which needs no Buffer, followed by MurmurHash3's `fmix32` (Appleby). Samples depend on
+ * the upper bits, which FNV-1a alone mixes badly for short keys.
  */
 export function hashKey (key: string): number {
   let hash = 0x811c9dc5
@@ -14,32 +14,32 @@ export function hashKey (key: string): number {
   return mix(hash)
 }
 
-/** MurmurHash3's `fmix32`: spreads each of 32 bits over all 32 bits; the result is unsigned. */
+/** Applies `fmix32` of MurmurHash3: each of the 32 bits affects all bits of the result, which is unsigned. */
 export function mix (hash: number): number {
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b)
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)
   return (hash ^ hash >>> 16) >>> 0
 }
 
-/** The words of a key of HalfSipHash, 64 bits. */
+/** The secret key of HalfSipHash, 64 bits as two words of 32 bits. */
 export type Salt = readonly [number, number]
 
-/** The key of HalfSipHash that a secret text stands for. */
+/** Derives the key of HalfSipHash from a secret text. */
 export function saltOf (secret: string): Salt {
   const digest = createHash('sha256').update(secret).digest()
   return [digest.readUInt32LE(0), digest.readUInt32LE(4)]
 }
 
 /**
- * HalfSipHash-2-4 of a hash (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012), 32 bits, unsigned. Without the salt nobody
- * can find out from the result which key it belongs to, as by hashing all ids of users.
+ * HalfSipHash-2-4 of a hash (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012), 32 bits, unsigned. Without the salt, the
+ * cache key cannot be found from the result by hashing all possible keys, such as all user ids.
  */
 export function saltedHash (hash: number, [k0, k1]: Salt): number {
   let v0 = k0
   let v1 = k1
   let v2 = 0x6c796765 ^ k0
   let v3 = 0x74656462 ^ k1
-  // Two rounds for the hash, two for the block with its length of 4 bytes, and four to finish.
+  // HalfSipHash-2-4 has eight rounds here: two for the hash, two for the block with the length of 4 bytes, and four to finish.
   for (let round = 0; round < 8; round++) {
     if (round === 0) v3 ^= hash
     else if (round === 2) {
@@ -63,13 +63,16 @@ export function saltedHash (hash: number, [k0, k1]: Salt): number {
   return (v1 ^ v3) >>> 0
 }
 
-/** Hashes the keys and tags of an app. The last hash is cached, since one operation needs the hash of its key several times. */
+/** Hashes the keys and tags of an app. The last hash is remembered, since one operation needs the hash of its key several times. */
 export class KeyHasher {
   readonly #salt: Salt | undefined
   #key = ''
   #hash: number
 
-  /** @param salt the salt of the hashes; without one they are those of `hashKey` */
+  /**
+   * Makes a hasher.
+   * @param salt the salt of the hashes; without a salt the hashes are those of `hashKey`
+   */
   constructor (salt?: Salt) {
     this.#salt = salt
     this.#hash = this.hash('')
@@ -83,7 +86,7 @@ export class KeyHasher {
     return this.#hash
   }
 
-  /** The hash of a text, without the cached one. */
+  /** Returns the hash of a text without the use of the remembered hash. */
   hash (text: string): number {
     const hash = hashKey(text)
     return this.#salt === undefined ? hash : saltedHash(hash, this.#salt)

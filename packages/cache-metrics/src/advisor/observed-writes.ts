@@ -9,15 +9,15 @@ export interface ObservedApp {
   readonly patterns: ReadonlyMap<string, RouteObservation>
   readonly routes: ReadonlyMap<string, RouteObservation>
   readonly keys: KeyHasher
-  /** The time by the stopwatch, in milliseconds. */
+  /** Returns the time of the stopwatch, in milliseconds. */
   now (): number
-  /** Runs a function that calls code of the app. */
+  /** Runs a function that calls code of the app; an exception is counted and not passed on. */
   safely (note: () => void): void
 }
 
 /**
- * Notes removals, tags and invalidations in the hit-rate curves of the key patterns, and `clear` in all curves. They come from the events of
- * the client, so that they are noted with any implementation, NullCache too.
+ * Adds removals, tags and invalidations to the reuse curves of the key patterns, and `clear` to all curves. They are taken from the events
+ * of the cache client, so that they are known with any implementation, also with NullCache.
  * @returns the functions that remove the listeners
  */
 export function watchWrites (core: Core, { patterns, routes, keys: hasher, now, safely }: ObservedApp): ReadonlyArray<() => void> {
@@ -45,7 +45,10 @@ export function watchWrites (core: Core, { patterns, routes, keys: hasher, now, 
   ]
 }
 
-/** Notes the tags of an entry. A function of the app may return no valid list, which the cache would refuse; such an entry has no tags. */
+/**
+ * Adds the tags of an entry to a reuse curve. If a function of the app returns no valid list, which the cache would refuse, the entry has
+ * no tags.
+ */
 function noteTags (observed: RouteObservation, hasher: KeyHasher, key: string, tags: readonly string[]): void {
   if (checkTags(tags as string[]) !== undefined) return
   for (let at = 0; at < tags.length && at < MAX_TAGS; at++) observed.noteTag(hasher.of(key), at, hasher.hash(tags[at]!))

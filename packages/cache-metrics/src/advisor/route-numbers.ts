@@ -1,17 +1,17 @@
 import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core/suite'
 import type { RouteTraffic } from '../traffic/routes.js'
 
-/** The histograms of a route's request durations, one per rollout arm. */
+/** Returns the histograms of a route's request durations, one for each arm of the rollout. */
 function durationsOf (route: RouteTraffic): DurationHistogram[] {
   return Object.values(route.durations).filter((durations) => durations !== undefined)
 }
 
-/** The number of answered requests of a route. */
+/** Returns the number of answered requests of a route. */
 export function countOf (route: RouteTraffic): number {
   return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
 }
 
-/** The number of requests of a route that a shared cache could have answered. */
+/** Returns the number of requests of a route that a shared cache could have answered. */
 export function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
   return GET + HEAD
 }

@@ -15,7 +15,7 @@ import { provenTtl } from './staleness/staleness-forecast.js'
 /** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
 
-/** The record of the accesses of a process. `epoch` is the milliseconds from 1970 to the zero of the clock by which accesses are noted. */
+/** The record of the accesses of a process. `epoch`: the zero of the clock of the accesses, in milliseconds since 1970. */
 export interface AccessRecord { readonly accesses: SampledAccesses; readonly epoch: number }
 
 /** The requests and values of one key pattern or route that the advisor observed. */
@@ -34,16 +34,19 @@ export class RouteObservation {
   #seconds = 0
   readonly #record: AccessRecord | undefined
   readonly #strata: readonly number[]
-  /** The numbers of the predecessors of this process, and the requests of the curve that are theirs. */
+  /** The numbers of earlier processes whose state this process continues; `undefined`: there are none. */
   #earlier: MeasuredNumbers | undefined
   #earlierRequests = 0
 
-  /** @param record the record of the accesses, if their state is kept or merged */
+  /**
+   * Makes an observation without requests.
+   * @param record the record of the accesses, if the advisor's state is stored or merged
+   */
   constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions, record?: (strata: readonly number[]) => AccessRecord) {
     this.curve = new ReuseCurve(options)
     this.#strata = strataOf(options.entries ?? DEFAULT_ENTRIES)
     this.#record = record?.(this.#strata)
-    // The hit-rate curve and the staleness forecast have the same ttls, so that both can be compared.
+    // The reuse curve and the staleness forecast have the same ttls, so that both can be compared.
     this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
   }
 
@@ -56,14 +59,14 @@ export class RouteObservation {
 
   noteRemoval (hash: number, now: number): void { this.#note(REMOVAL, hash, now) }
 
-  /** Notes a tag of the entry that the last request for a key stored; `at`: the number of the entry's tags before this one. */
+  /** Records a tag of the entry that the last request for a key stored; `at`: the number of the entry's tags before this one. */
   noteTag (hash: number, at: number, tag: number): void {
     if (at >= MAX_TAGS) return
     this.curve.add(TAG + at, hash, tag)
     this.#record?.accesses.add(TAG + at, hash, tag)
   }
 
-  /** Notes the invalidation of a tag; without tags it has no effect, and need not be noted. */
+  /** Records the invalidation of a tag. If no entry has had a tag, the invalidation has no effect and is ignored. */
   noteInvalidation (tag: number, now: number): void {
     if (this.curve.hasTags) this.#note(INVALIDATION, tag, now)
   }
@@ -81,7 +84,7 @@ export class RouteObservation {
     this.staleness.note(hash, now / 1000, value.hash)
   }
 
-  /** Counts a value that cannot be compared or is too large; the mean size of the values is then unknown. */
+  /** Counts a value that cannot be compared, or that is too large. The mean size of the values is then not known. */
   noteUnseen (): void {
     this.#unseen++
   }
@@ -99,8 +102,8 @@ export class RouteObservation {
   }
 
   /**
-   * Continues the state of a predecessor: its accesses are recorded and simulated.
-   * @param time the time of the predecessor's trace, which is `shift` milliseconds behind the clock of this process
+   * Continues the state of an earlier process: its accesses are recorded and simulated.
+   * @param time the time of the earlier process's trace, which is `shift` milliseconds behind the clock of this process
    */
   async restore ({ numbers, keys, accesses }: SubjectState, until: number, time: TraceTime, shift: number): Promise<void> {
     this.#record?.accesses.restore(accesses)
@@ -110,7 +113,7 @@ export class RouteObservation {
     this.#earlierRequests = this.curve.requests
   }
 
-  /** The state to keep; without a record there is none. */
+  /** Returns the state to be stored; `undefined`: the accesses are not recorded. */
   state (staleTolerance: number, loads?: LoadObservation): SubjectState | undefined {
     if (this.#record === undefined) return undefined
     return { numbers: this.#numbers(staleTolerance, loads), keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }

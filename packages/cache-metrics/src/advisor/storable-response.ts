@@ -2,8 +2,8 @@ import { fieldText, notStored, parseVary, PLAIN_RULE, type HeaderFields } from '
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Whether the response cache of `@x/cache-edge` may store the response if its route has the plainest policy with `store`.
- * A 304 is judged as the 200 that the handler would have sent without a condition.
+ * Whether the response cache of `@x/cache-edge` may store the response if its route had the simplest policy with `store`. A 304 is judged
+ * as the 200 that the handler would have sent without a condition.
  * @param status the status with which the response is sent
  */
 export function isStorable (status: number, request: FastifyRequest, reply: FastifyReply): boolean {
@@ -13,7 +13,7 @@ export function isStorable (status: number, request: FastifyRequest, reply: Fast
   return notStored({ method: method!, headers, hasBody }, response, PLAIN_RULE) === undefined
 }
 
-/** The identity of a representation, as text: host, URL, and the values of the request headers that `Vary` names. */
+/** Returns a text that identifies a representation: host, URL, and the values of the request headers that `Vary` names. */
 export function representationOf (request: FastifyRequest, reply: FastifyReply): string {
   const parts = [request.host, request.raw.url]
   const vary = parseVary(fieldText({ vary: reply.getHeader('vary') }, 'vary'))

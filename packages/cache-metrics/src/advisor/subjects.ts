@@ -7,7 +7,7 @@ import { RouteObservation, type AccessRecord, type LoadObservation } from './rou
 
 /** The maximum number of observed key patterns, and of observed routes; their tables together stay below 8 MB. */
 export const MAX_SUBJECTS = 16
-/** The maximum bytes of all records of accesses together; the number of key patterns and routes decides on the length of each. */
+/** The maximum bytes of all records of accesses together; the length of each record follows from the number of key patterns and routes. */
 const MAX_RECORD_BYTES = 2 * 1024 * 1024
 const BYTES_PER_ACCESS = 9
 
@@ -15,13 +15,16 @@ const BYTES_PER_ACCESS = 9
 export class Subjects {
   readonly patterns = new Map<string, RouteObservation>()
   readonly routes = new Map<string, RouteObservation>()
-  /** The number of reads and requests beyond the maximum number of key patterns and routes. */
+  /** The number of reads and requests that were not observed, since there were too many key patterns or routes. */
   leftOut = 0
   readonly #options: ReuseCurveOptions
   readonly #epoch: number | undefined
   readonly #records: SampledAccesses[] = []
 
-  /** @param epoch the zero of the clock in milliseconds since 1970, if the accesses are recorded */
+  /**
+   * Makes an empty set of observations.
+   * @param epoch the zero of the clock in milliseconds since 1970, if the accesses are recorded
+   */
   constructor (options: ReuseCurveOptions, epoch?: number) {
     this.#options = options
     this.#epoch = epoch
@@ -32,7 +35,7 @@ export class Subjects {
   /** The size of the tables of all observed key patterns and routes, in bytes. */
   get bytes (): number { return this.all.reduce((sum, { bytes }) => sum + bytes, 0) }
 
-  /** The observation of a key pattern or route, which is created if there is room for one more. */
+  /** Returns the observation of a key pattern or route, and creates it if necessary; `undefined`: the maximum number is reached. */
   of (kind: RouteObservation['kind'], name: string): RouteObservation | undefined {
     const known = kind === 'pattern' ? this.patterns : this.routes
     const observed = known.get(name)

@@ -4,25 +4,25 @@
  */
 const START_MS = 200
 /**
- * The maximum time that the advisor may save up for comparing values, in milliseconds: the share of half a second without traffic. With a
- * larger maximum the first requests after each pause would be slowed down by more comparisons.
+ * The maximum time that the advisor may save up for comparing values, in milliseconds: the budget of half a second without traffic. A
+ * larger maximum would slow down the first requests after each pause by more comparisons.
  */
 const BURST_MS = 5
 /**
- * The maximum by which the advisor may overspend the time for comparing values, in milliseconds: one slow value stops comparisons for 20 s
- * at most.
+ * The maximum by which the advisor may overspend the time for comparing values, in milliseconds: after one slow value no values are
+ * compared for 20 s at most.
  */
 const MAX_DEBT_MS = 200
 /** The share of the passing time that the advisor may spend on comparing values. */
 const SHARE = 0.01
 
-/** Limits the time that the advisor spends on comparing values to 1 % of the passing time and a burst at the beginning (a token bucket). */
+/** Limits the time that the advisor spends on comparing values to 1 % of the passing time, plus an amount at the start (a token bucket). */
 export class TimeBudget {
   #left = START_MS
   #at = 0
 
   /**
-   * Adds the advisor's time budget that accrued since the last call; returns whether the advisor may spend time now.
+   * Adds 1 % of the time since the last call to the advisor's time budget; returns whether the advisor may spend time now.
    * @param now milliseconds of a clock that does not go back
    */
   has (now: number): boolean {

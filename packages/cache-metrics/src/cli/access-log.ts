@@ -6,15 +6,15 @@ import type { TraceStudy } from './trace-study.js'
 
 const MAX_ROUTES = 100
 /**
- * Milliseconds by which the time of a log line may be before the latest time in the log; older lines come from another log or another
- * clock.
+ * Milliseconds by which the time of a log line may be before the latest time in the log. Lines that are older come from another log or
+ * another clock.
  */
 const MAX_BEHIND = 60_000
 
 /** The requests of an access log: GET and HEAD requests that were answered with success or 304. */
 export class AccessLog {
   readonly kind = 'route'
-  /** The number of requests in the log, of all methods and statuses. */
+  /** The number of requests in the log, with any method and status. */
   requests = 0
   notModified = 0
   #ofUsers = 0
@@ -22,10 +22,10 @@ export class AccessLog {
   #first = Infinity
   #last = -Infinity
   #now = 0
-  /** Whether a time in the log has a fraction of a second. */
+  /** Whether at least one time in the log has a fraction of a second. */
   #isFine = false
   #cutQueries = 0
-  /** The second of the last request, the number of its requests so far, and the number of those in the second before. */
+  /** The second of the last request. The next fields have the number of requests in that second so far, and in the second before it. */
   #second = NaN
   #inSecond = 0
   #perSecond = 0
@@ -41,7 +41,7 @@ export class AccessLog {
   }
 
   get form (): string { return this.#format.title }
-  /** The end of the log in milliseconds: of a log with whole seconds the end of the second of its last line. */
+  /** The end of the log in milliseconds. In a log with whole seconds it is the end of the second of the last line. */
   get end (): number { return this.#last + (this.#isFine ? 1 : 1000) }
   get seconds (): number { return this.requests === 0 ? 0 : (this.end - this.#first) / 1000 }
   get notes (): string[] {
@@ -62,7 +62,7 @@ export class AccessLog {
     return true
   }
 
-  /** Adds a request. */
+  /** Adds a request of the log to the study. */
   note ({ host, hasUser, time, method, target, status, bytes, seconds }: LogEntry): void {
     this.#advance(time)
     this.requests++
@@ -71,9 +71,9 @@ export class AccessLog {
     if (status === 304) this.notModified++
     if (hasUser) this.#ofUsers++
     if (target.endsWith('?')) this.#cutQueries++
-    // The key of a request includes the virtual host, since the same path of two hosts is two resources.
+    // The virtual host is part of the key of a request, since the same path of two hosts is two resources.
     const key = host + target
-    // Size and load time of a response are known only from a complete body: a GET with a status other than 206 and 304.
+    // Size and load time of a response are known only if its body is complete, as for a GET with a status other than 206 and 304.
     const isWhole = method === 'GET' && status !== 304 && status !== 206
     this.study.note({
       name: this.#labelOf(`GET ${routePattern(target)}`),
@@ -89,7 +89,7 @@ export class AccessLog {
     return route
   }
 
-  // Lines are written when responses end, but have the times at which requests began, so lines are slightly out of order.
+  // Times may go back a little: a line is written when the response ends, but may contain the time at which the request began.
   #advance (time: number): void {
     if (time % 1000 !== 0) this.#isFine = true
     this.#first = Math.min(this.#first, time)
@@ -100,8 +100,8 @@ export class AccessLog {
     this.#now = now
   }
 
-  // A whole second cuts half a second off each ttl in the mean. So the requests of a second are spread over it, by their number in the second
-  // before; the hash is a random share that is the same in every run.
+  // A time in whole seconds would shorten each ttl by half a second on average. The requests of one second are therefore spread over it, by
+  // the number of requests in the second before. The hash gives a random share that is the same in every run.
   #spread (time: number): number {
     if (this.#isFine) return time
     if (time !== this.#second) {

@@ -12,7 +12,7 @@ import { ask, hintFor, pageOf, shown } from './server.js'
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
 
 /**
- * Fetches the advisor's report of a running app; of several apps, their sampled accesses, and makes the report of all together.
+ * Fetches the advisor's report of a running app; for several apps, fetches their sampled accesses and makes one report of them.
  * @throws `CACHE_ERR_ADVISOR` if the app sends no report
  */
 export async function reportOfApp ({ server, others }: AppSource, timeoutMs: number): Promise<Report> {
@@ -30,7 +30,7 @@ export async function reportOfApp ({ server, others }: AppSource, timeoutMs: num
   return { ...report, advice, verdict: verdictOfReport(advice, report.gates, report.shadow) }
 }
 
-/** The verdict of one row of advice. An unknown kind of verdict, from an app of another release, counts as `not enough data`. */
+/** Returns the verdict of one row of advice. An unknown kind of verdict, from an app of another release, counts as `not enough data`. */
 function judgementOf ({ judgement, verdict }: SentAdvice): AdviceVerdict {
   const [text, ...rest] = verdict.split(': ')
   const { kind, reason } = judgement ?? { kind: text, reason: rest.length === 0 ? undefined : rest.join(': ') }

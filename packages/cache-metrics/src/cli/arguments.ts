@@ -24,7 +24,7 @@ export const ROLLOUT_ACTIONS = ['status', 'pause', 'resume', 'back', 'to', 'off'
 export interface RolloutCommand {
   readonly name: 'rollout'
   readonly action: typeof ROLLOUT_ACTIONS[number]
-  /** The percent of cached subjects that the action `to` sets. */
+  /** The percent of cached subjects that the rollout action `to` sets. */
   readonly percent: number | undefined
   /** The key pattern that the operator's action is for; `undefined`: the whole rollout. */
   readonly pattern: string | undefined
@@ -34,7 +34,7 @@ export interface RolloutCommand {
 
 type Kind = Command['source']['kind']
 const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
-/** The kinds of source (app, Prometheus, trace) that each command line option may be used with. */
+/** The kinds of source (app, Prometheus, trace) for which each command line option is allowed. */
 const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   app: SOURCES,
   prometheus: SOURCES,
@@ -53,7 +53,7 @@ const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   'min-requests': ['trace'],
   'min-days': ['prometheus', 'trace']
 }
-/** The options that may be given more than once. */
+/** The command line options that may be given more than once. */
 const REPEATED: readonly string[] = ['header', 'app']
 const SPELLING: NonNullable<ParseArgsConfig['options']> = {
   help: { type: 'boolean', short: 'h' },
@@ -80,7 +80,7 @@ export function readArguments (argv: readonly string[]): Command | RolloutComman
   if (values.has('version')) return 'version'
   if (positionals[0] === 'rollout' && apps.length > 1) throw wrong('A rollout is that of one app: give --app once')
   if (positionals[0] === 'rollout') return readRollout(values, headers, positionals)
-  // An unexpected argument is not repeated in the error message: the argument may be a header without its option.
+  // The error message does not repeat an unexpected argument, since it may be the value of a header whose option is missing.
   if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
   const name = oneOf('The command', positionals[0], COMMANDS) as Command['name']
   if (values.has('pattern')) throw wrong('--pattern goes with the command rollout')
@@ -105,7 +105,7 @@ function parse (
   try {
     parsed = parseArgs({ args: [...argv], options: SPELLING, allowPositionals: true, tokens: true })
   } catch (error) {
-    // Only the first sentence of Node's error message describes the error.
+    // Only the first sentence of Node's message is used, since the others do not describe the error.
     const [sentence] = (error as Error).message.split(/\.(?:\s|$)/, 1)
     throw wrong(sentence!.replace(/^Option '(.*)' argument is ambiguous$/, '$1 takes a value, and what follows begins with -'))
   }
@@ -180,7 +180,7 @@ function logFormat (values: Values): TraceSource['logFormat'] {
 
 function minSeconds (values: Values): number {
   const days = number(values, 'min-days', 0, 3650)
-  // `--min-days 0` becomes the smallest positive number of seconds, since gates need some observed time.
+  // The option `--min-days 0` becomes the smallest positive number of seconds, since gates need some observed time.
   return days === undefined ? MIN_OBSERVED_SECONDS : Math.max(days * SECONDS_PER_DAY, Number.MIN_VALUE)
 }
 
@@ -217,7 +217,7 @@ function oneOf<T extends string> (what: string, value: string | undefined, allow
   throw wrong(`${what} is one of ${allowed.join(', ')}${value === undefined ? '' : `, not ${quote(value)}`}`)
 }
 
-/** Parses a plain decimal number; NaN for any other text. */
+/** Parses a text as a plain decimal number; NaN for any other text. */
 function toNumber (text: string): number {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
 }

@@ -11,9 +11,9 @@ import { ask, hintFor, pageOf, shown, type Server } from './server.js'
 const ACCESSES_PATH = '/internal/cache/advice/accesses'
 
 /**
- * The report on several apps or processes together: the hit rates are those of one cache that they share, from the accesses that each has
- * recorded. Tolerance, ttls and sizes are those of the first.
- * @throws `CACHE_ERR_ADVISOR` if one sends no accesses, or such as cannot be merged with those of the first
+ * Makes one report on several apps or processes. The hit rates are those of one cache that they share, computed from the accesses that each
+ * has recorded. Tolerance, ttls and sizes are those of the first app.
+ * @throws `CACHE_ERR_ADVISOR` if an app sends no accesses, or accesses that cannot be merged with those of the first app
  */
 export async function reportOfApps (servers: readonly Server[], timeoutMs: number): Promise<Report> {
   const states = await Promise.all(servers.map((server) => stateOf(server, timeoutMs)))

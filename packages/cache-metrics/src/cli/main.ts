@@ -13,7 +13,7 @@ import { showRollout } from './rollout-text.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
-/** The streams that a run of `cache-advisor` uses, and its time limit; `process` has the streams. */
+/** The streams and the time limit for a run of `cache-advisor`; `process` is such an object. */
 export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out

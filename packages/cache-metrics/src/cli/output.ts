@@ -12,15 +12,14 @@ import { rolloutGates } from './rollout-text.js'
 import type { TraceReport } from './trace-source.js'
 
 /**
- * The advisor's report, with the further numbers that its source has: points of a hit-rate curve, measured key patterns, or the stage of a
- * canary.
+ * The advisor's report, with the further numbers of its source: points of a reuse curve, measured key patterns, or the stage of a canary.
  */
 export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>> & { readonly rollout?: StageFindings | undefined }
 
 /** The stage of a canary with its criteria and their verdicts. */
 export type StageFindings = Pick<SentRollout, 'percent' | 'gates' | 'verdict' | 'reason'>
 
-/** The text that a command of `cache-advisor` prints. */
+/** Returns the text that a command of `cache-advisor` prints. */
 export function show ({ name, format }: Command, findings: Findings): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)

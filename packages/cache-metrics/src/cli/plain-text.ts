@@ -1,6 +1,9 @@
 import { fromMarkdown } from '../advisor/report/escape.js'
 
-/** The smallest width, in characters, of a wrapped last column. Where a table has less room for it, its cells stand under their rows. */
+/**
+ * The smallest width, in characters, of a wrapped last column. If a table has less room for the last column, its cells are printed below
+ * their rows.
+ */
 const MIN_LAST_COLUMN = 24
 
 /**
@@ -25,7 +28,7 @@ export function toText (markdown: string, width = Infinity): string {
   return lines.join('\n')
 }
 
-/** The text of a table cell of the report, whose Markdown is a code span or escaped text. */
+/** Returns the text of a table cell of the report. The Markdown of a cell is a code span or an escaped text. */
 function cellText (cell: string): string {
   const code = /^(`+)( ?)(.*)\2\1$/.exec(cell)
   return code === null ? fromMarkdown(cell) : code[3]!.replaceAll('\\|', '|')

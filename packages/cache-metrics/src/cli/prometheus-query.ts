@@ -19,7 +19,7 @@ const failure = Type.Object({ status: Type.Literal('error'), error: Type.String(
 /** One series of a query's result: its labels and its value. */
 export interface Sample { readonly labels: Readonly<Record<string, string>>, readonly value: number }
 
-/** Queries a Prometheus server, for the time window and the label selector of the command line. */
+/** Sends queries to a Prometheus server for the time window and the label selector of the command line. */
 export class PrometheusQuery {
   readonly #source: PrometheusSource
   readonly #timeoutMs: number
@@ -29,10 +29,10 @@ export class PrometheusQuery {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Seconds since the oldest sample of the cache metrics in Prometheus, at most the whole time window; 0 without a sample. */
+  /** Returns the seconds since the oldest sample of the cache metrics in Prometheus, at most the whole time window; 0 without a sample. */
   async observedSeconds (): Promise<number> {
     const { windowSeconds } = this.#source
-    // The query range exceeds the window by two steps: a sample's age is found with the precision of one step only.
+    // The range of the query exceeds the time window by two steps, since the query gives a sample's age only to the precision of one step.
     const step = Math.ceil(windowSeconds / 2000)
     // The metric `cache_rollout_percent` has a sample in every scrape, from the first scrape on.
     const times = `timestamp(${this.#series('cache_rollout_percent')})`
@@ -40,22 +40,22 @@ export class PrometheusQuery {
     return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))
   }
 
-  /** The increase of a counter in the time window, summed for each combination of values of the labels `by`. */
+  /** Returns the increase of a counter in the time window, summed for each combination of values of the labels `by`. */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
     return this.ask(this.#increase(name, by))
   }
 
-  /** A quantile of a histogram metric in the time window, for each value of the label `by`. */
+  /** Returns a quantile of a histogram metric in the time window, for each value of the label `by`. */
   quantile (share: number, name: string, by: string): Promise<Sample[]> {
     return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
   }
 
-  /** The present value of a gauge, aggregated over all of its series. */
+  /** Returns the present value of a gauge, aggregated over all of its series. */
   now (aggregation: 'max', name: string): Promise<Sample[]> {
     return this.ask(`${aggregation}(${this.#series(name)})`)
   }
 
-  /** The highest value of a gauge in the time window minus the lowest one, over all of its series. */
+  /** Returns the highest value of a gauge in the time window minus the lowest value, over all of its series. */
   change (name: string): Promise<Sample[]> {
     const range = `${this.#series(name)}[${this.#source.windowSeconds}s]`
     return this.ask(`max(max_over_time(${range})) - min(min_over_time(${range}))`)

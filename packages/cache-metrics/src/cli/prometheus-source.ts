@@ -9,17 +9,17 @@ import { shown } from './server.js'
 export interface MeasuredPattern {
   readonly name: string
   readonly readsPerHour: number
-  /** Hits per read of a cache that stores, 0 to 1; `undefined`: such a cache had no reads. */
+  /** Hits per read of a cache that stores, 0 to 1; `undefined`: no cache that stores values had reads. */
   readonly hitRate: number | undefined
-  /** Mean duration of a load, in seconds; `undefined`: there were no loads. */
+  /** The mean duration of a load in seconds; `undefined`: there were no loads. */
   readonly meanLoadSeconds: number | undefined
   /** Loader seconds that the hits of an hour saved; `undefined` if hit rate or load time is not known. */
   readonly savedSecondsPerHour: number | undefined
 }
 
-/** The advisor's report from a Prometheus server: measured numbers, but no hit-rate curves, and so no advice. */
+/** The advisor's report from a Prometheus server: it has measured numbers but no reuse curves, and therefore no advice. */
 export interface PrometheusReport extends Report {
-  /** The numbers of each key pattern, by reads per hour times mean load time, highest first. */
+  /** The numbers of each key pattern, sorted by reads per hour times mean load time, the highest first. */
   readonly measured: readonly MeasuredPattern[]
 }
 

@@ -3,12 +3,12 @@ import type { PrometheusSource } from './sources.js'
 import type { StageFindings } from './output.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 
-/** Hours of the canary's baseline unless an app has another number, which Prometheus does not know. */
+/** Hours of the canary's baseline. Prometheus does not have the number of the app, so this default is assumed. */
 const BASELINE_HOURS = 24
-/** Seconds of the last counts of requests in which many failures of the cached arm are judged as an error burst. */
+/** The length, in seconds, of the recent time in which many failures of the cached arm count as an error burst. */
 const RECENT_SECONDS = 600
 
-/** The stage of a canary as far as metrics in Prometheus show it, with sentences about what they cannot show. */
+/** The stage of a canary as far as metrics in Prometheus show it, with notes about data that the metrics do not have. */
 export interface MeasuredStage { readonly stage: StageFindings | undefined; readonly notes: readonly string[] }
 
 /**
@@ -96,7 +96,7 @@ async function totals (query: PrometheusQuery): Promise<Pick<Evidence, 'cached' 
   return { cached: of('cached'), control: of('control') }
 }
 
-/** Returns the sum of the samples as a whole number: Prometheus extrapolates increases, so that they have fractions. */
+/** Returns the sum of the samples as a whole number. Prometheus extrapolates increases, so a sample may have a fraction. */
 function sum (samples: readonly Sample[] = []): number {
   return Math.round(samples.reduce((all, { value }) => all + value, 0))
 }

@@ -68,7 +68,7 @@ export async function rolloutOf ({ server, action, percent, pattern }: RolloutCo
   return parse(await ask(page, server, timeoutMs, body), page, server)
 }
 
-/** Reads the status of the rollout of an app that may have no canary, or be of an older release; `undefined`: it has none. */
+/** Reads the status of the rollout of an app that may be of an older release; `undefined`: the app has no canary. */
 export async function rolloutIfAny (server: Server, timeoutMs: number): Promise<SentRollout | undefined> {
   const page = pageOf(server, ROLLOUT_PATH)
   const answer = await ask(page, server, timeoutMs)

@@ -10,7 +10,7 @@ const SHOWN_RECORDS = 10
 /** The number of characters in a line of `--format text`: the width of a terminal. */
 const TEXT_WIDTH = 80
 
-/** The text that `cache-advisor rollout` prints. */
+/** Returns the text that `cache-advisor rollout` prints. */
 export function showRollout ({ format }: Pick<RolloutCommand, 'format'>, rollout: SentRollout): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(rollout, undefined, 2))}\n`
   const markdown = `${['# Rollout', ...summaryOf(rollout), ...armsOf(rollout), ...rolloutGates(rollout), ...historyOf(rollout)].join('\n\n')}\n`
@@ -30,7 +30,10 @@ export function rolloutGates ({ gates, verdict, reason, percent }: Pick<SentRoll
 
 const UNITS: Readonly<Record<string, string>> = { percent: '%', hours: 'h' }
 
-/** The end of a ramp that is under way: without it, the answer to an action would show the percent before the action alone. */
+/**
+ * Returns the percent at the end of a ramp in progress. Without it, the output after an operator's action would show only the percent
+ * before the action.
+ */
 function risingTo ({ percent, stage, stages, killed, problem }: SentRollout): string {
   const end = stages[stage - 1]
   return end === undefined || percent >= end || killed || typeof problem === 'string' ? '' : `, rising to ${number(end)} %`

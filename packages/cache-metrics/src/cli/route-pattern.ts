@@ -6,7 +6,7 @@ const ORIGIN = /^[a-z]+:\/\/[^/?#]*/i
 const QUERY = /[?#]/
 const MAX_SEGMENTS = 8
 
-/** The route that a request target seems to belong to: its path, with `:id` for each segment that resembles an id or is no word. */
+/** Returns the probable route of a request target: its path, with `:id` in place of each segment that resembles an id or is no word. */
 export function routePattern (target: string): string {
   const path = target.startsWith('/') ? target : target.replace(ORIGIN, '')
   const query = path.search(QUERY)

@@ -9,7 +9,7 @@ export interface Server {
   /** The address of the server, without user and password. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  /** Texts that no message may contain: the password, and the values of the headers that were given. */
+  /** Texts that no message may contain: the password, and the values of the headers on the command line. */
   readonly secrets: readonly string[]
 }
 
@@ -51,14 +51,15 @@ export function pageOf ({ url }: Server, path: string, query: Readonly<Record<st
   return page
 }
 
-/** The text of a URL for messages: without its query, which may contain a secret. */
+/** Returns the text of a URL for messages, without the query, which may contain a secret. */
 export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
 /**
  * Returns advice for a status other than 200 of a page of an app, as the end of a sentence; `''` for a status without advice.
- * @param asked questions about a page that is not found, up to the environments in which it is exposed
+ * @param asked the beginning of a question about a page that is not found; the function completes it with the environments in which the
+ * page is open
  */
 export function hintFor (status: number, asked: string): string {
   if (status === 401 || status === 403) return ': give what its guard wants with --header'
@@ -67,7 +68,7 @@ export function hintFor (status: number, asked: string): string {
   return ''
 }
 
-/** Removes the secrets that were sent to a server from a text that it returned, which may repeat them. */
+/** Removes secrets that were sent to a server from a text that the server returned, since the server may repeat them. */
 export function withoutSecrets (text: string, { secrets }: Server): string {
   return secrets.reduce((shorter, secret) => shorter.replaceAll(secret, '…'), text)
 }

@@ -6,7 +6,7 @@ import type { KEYS } from './trace-lines.js'
 export interface AppSource {
   readonly kind: 'app'
   readonly server: Server
-  /** Further apps, whose accesses are merged with those of the first. */
+  /** Further apps, whose accesses are merged with those of the first app. */
   readonly others: readonly Server[]
 }
 
@@ -14,7 +14,7 @@ export interface PrometheusSource {
   readonly kind: 'prometheus'
   readonly server: Server
   readonly windowSeconds: number
-  /** Label matchers of PromQL without braces; may be empty. */
+  /** Label matchers of PromQL, without braces, that select the app's series; may be empty. */
   readonly selector: string
   readonly minSeconds: number
 }
@@ -25,7 +25,7 @@ export interface TraceSource {
   readonly file: string
   /** The format of the trace file; `undefined`: the format is detected from its lines. */
   readonly logFormat: typeof KEYS | LogFormat | undefined
-  /** The assumed requests per second of a file of keys, which has no times. */
+  /** The assumed number of requests per second for a file of keys, which contains no times. */
   readonly rate: number
   readonly ttls: readonly number[]
   readonly entries: readonly number[]

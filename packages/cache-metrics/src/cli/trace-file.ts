@@ -7,11 +7,11 @@ const CHUNK_BYTES = 256 * 1024
 /** The maximum length of a line in a trace file, in characters; longer lines are skipped, so that memory stays bounded. */
 const MAX_LINE = 64 * 1024
 
-/** Receives the lines of a trace file. */
+/** Receives the lines of a trace file, one after another. */
 export interface LineTaker {
   /** Receives a line without its line feed, with one character per byte: in UTF-8 no ASCII character is a byte of another character. */
   line (text: string): void
-  /** Is called in place of `line` for a line of the trace file that is longer than the limit. */
+  /** Called in place of `line` for a line that is longer than the limit. */
   tooLong (): void
 }
 
@@ -49,7 +49,7 @@ interface Opened { readonly chunks: Readable, readonly size: number | undefined 
 async function openFile (file: string): Promise<Opened> {
   const handle = await open(file)
   const stats = await handle.stat()
-  // Only a regular file has a known size; the size of a pipe is not known.
+  // The size is known only for a regular file, not for a pipe.
   return { chunks: handle.createReadStream({ highWaterMark: CHUNK_BYTES }), size: stats.isFile() ? stats.size : undefined }
 }
 

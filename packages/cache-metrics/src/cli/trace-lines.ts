@@ -13,7 +13,7 @@ const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
 const TOO_LONG = '(longer than 65536 characters)'
 
-/** The format of a file with one key a line. */
+/** The name of the format of a file with one key per line. */
 export const KEYS = 'keys'
 /** The values of `--log-format`, the format of a trace file: a format of logs, or `keys`. */
 export const INPUT_FORMATS: readonly string[] = [KEYS, ...LOG_FORMATS.map(({ name }) => name)]
@@ -26,17 +26,20 @@ export class TraceLines implements LineTaker {
   /** The number of lines of the trace that are not blank; `unreadable`: the number of lines that cannot be read. */
   lines = 0
   unreadable = 0
-  /** The number of lines of the trace so far, including blank lines. */
+  /** The number of lines that were read so far, including blank lines. */
   #at = 0
   #firstUnreadable: TraceLine | undefined
   #trace: AccessLog | PlainTrace
-  /** The detection of a format of logs, until it has decided; of a file that is said to have keys there is none. */
+  /** The detection of the log format, until it has decided; `undefined` for a file that is declared to contain keys. */
   #detection: FormatDetection | undefined
   readonly #newStudy: () => TraceStudy
   readonly #format: typeof KEYS | LogFormat | undefined
   readonly #prefix = new LinePrefix((line) => this.#take(line.trim()))
 
-  /** @param format the format of the trace; `undefined`: it is detected */
+  /**
+   * Makes a reader of lines.
+   * @param format the format of the trace; `undefined`: the format is detected
+   */
   constructor (newStudy: () => TraceStudy, rate: number, format?: typeof KEYS | LogFormat) {
     this.#newStudy = newStudy
     this.#format = format
@@ -60,15 +63,15 @@ export class TraceLines implements LineTaker {
   }
 
   /**
-   * Returns the parsed trace, after its last line.
+   * Returns the parsed trace; call it after the last line.
    * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised, if the file is no trace
    */
   end (name: string): AccessLog | PlainTrace {
     this.#prefix.end()
     const best = this.#detection?.best
     if (best !== undefined) this.#decide(best)
-    // At most one line in `tolerated` may be unreadable: a file of keys has no banners, so a tenth of other lines means another kind of
-    // file.
+    // At most one line in `tolerated` lines may be unreadable. In a file of keys a tenth of other lines means that the file is of another
+    // kind, since such a file has no banner lines.
     const tolerated = this.#trace.kind === 'route' || this.#format === KEYS ? 2 : 10
     if (this.unreadable * tolerated <= this.lines) return this.#trace
     const { at, text } = this.#firstUnreadable!
@@ -108,8 +111,8 @@ export class TraceLines implements LineTaker {
   }
 }
 
-// The text of a trace's line for an error message. The query is left out, since it may contain a secret. Control characters are escaped,
-// since a terminal would execute them.
+// Returns the text of a trace's line for an error message. The query is left out, since it may contain a secret. Control characters are
+// escaped, since a terminal would execute them.
 function shown (line: string): string {
   const text = line.replace(/\?[^\s"]*/g, '?…')
   return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)

@@ -12,7 +12,7 @@ import { TraceStudy } from './trace-study.js'
 
 const PROGRESS_MS = 200
 
-/** The advisor's report of a trace, with the points of the hit-rate curve over all its keys. */
+/** The advisor's report of a trace, with the points of the reuse curve over all its keys. */
 export interface TraceReport extends Report {
   readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
 }
@@ -57,13 +57,14 @@ async function watched (
       watcher.write(`\r${lines.lines.toLocaleString('en-US')} lines${size === undefined ? '' : `, ${Math.floor(bytes / size * 100)} %`}`)
     })
   } finally {
-    // Removes the progress line from the terminal.
+    // The escape sequence removes the progress line from the terminal.
     watcher.write('\r\x1b[K')
   }
 }
 
 /**
- * The go/no-go gates of a trace, without values that the trace cannot have: a file of keys has no routes, and a log has no key patterns.
+ * Returns the go/no-go gates of a trace. Gates for which the trace has no data have no value: a file of keys has no routes, and a log has
+ * no key patterns.
  */
 function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: number): Gate[] {
   const isLog = trace instanceof AccessLog

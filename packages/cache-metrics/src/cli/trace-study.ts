@@ -2,8 +2,8 @@ import type { CurvePoint, Observation } from '../advisor/report/observation.js'
 import { ReuseCurve } from '../advisor/curve/reuse-curve.js'
 
 /**
- * The maximum bytes of the tables of a hit-rate curve: of the curve over all keys, of each of the first key patterns, and of each later
- * one.
+ * The maximum bytes of the tables of a reuse curve. The three numbers are for the curve over all keys, for each of the first key patterns,
+ * and for each later one.
  */
 const ALL_BYTES = 3 * 1024 * 1024
 const FIRST_BYTES = 96 * 1024
@@ -12,29 +12,29 @@ const FIRST_PATTERNS = 16
 
 /** One request of a trace. */
 export interface TraceRequest {
-  /** The key pattern or route of the request; a trace has at most 101 names. */
+  /** The key pattern or route of the request; a trace has at most 101 different names. */
   readonly name: string
   readonly keyLength: number
   readonly hash: number
   /** The time of the traced request, in milliseconds since any instant; times never decrease in a sorted trace. */
   readonly now: number
-  /** Bytes of the value that the request read; `undefined`: not known. */
+  /** The bytes of the value that the request read; `undefined`: the trace does not have this number. */
   readonly bytes: number | undefined
-  /** Seconds that the app took for the response; `undefined`: not known. */
+  /** The seconds that the app took for the response; `undefined`: the trace does not have this number. */
   readonly seconds?: number | undefined
 }
 
-/** The settings of a `TraceStudy`: the ttls and cache sizes of its hit-rate curves, and the load time and size of a value. */
+/** The settings of a `TraceStudy`: the ttls and cache sizes of its reuse curves, and the load time and size of a value. */
 export interface StudyOptions {
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
-  /** Seconds of each load, in place of the response times in the trace; `undefined`: those in the trace are used. */
+  /** Seconds of each load, in place of the response times in the trace; `undefined`: the response times in the trace are used. */
   readonly loadSeconds: number | undefined
   /** Bytes of each value, in place of the sizes in the trace; `undefined`: the sizes in the trace are used. */
   readonly valueBytes: number | undefined
 }
 
-/** The hit-rate curves of a trace, over all keys and for each key pattern, in tables of at most 8 MB. */
+/** The reuse curves of a trace, over all keys and for each key pattern, in tables of at most 8 MB. */
 export class TraceStudy {
   readonly #options: StudyOptions
   readonly #all: ReuseCurve
@@ -46,7 +46,7 @@ export class TraceStudy {
   }
 
   get requests (): number { return this.#all.requests }
-  /** The size of the tables of all hit-rate curves, in bytes. */
+  /** The size of the tables of all reuse curves, in bytes. */
   get bytes (): number {
     return [...this.#patterns.values()].reduce((sum, { curve }) => sum + curve.bytes, this.#all.bytes)
   }
@@ -73,7 +73,7 @@ export class TraceStudy {
     pattern.loadSeconds += seconds
   }
 
-  /** The points of the hit-rate curve over the whole trace: each ttl with each cache size, in the order of the options. */
+  /** Returns the points of the reuse curve over the whole trace: each ttl with each cache size, in the order of the options. */
   points (): Array<{ ttl: number, entries: number, hitRate: number }> {
     const { ttls, entries } = this.#options
     const points = this.#all.points()
@@ -88,7 +88,7 @@ export class TraceStudy {
   observations (kind: Observation['kind'], seconds: number): Observation[] {
     const { loadSeconds, valueBytes } = this.#options
     return [...this.#patterns].map(([name, pattern]) => {
-      // With a single key pattern the hit-rate curve over all keys is used, which is more exact and has the same keys.
+      // If there is a single key pattern, the reuse curve over all keys is used: it has the same keys and is more exact.
       const curve = this.#patterns.size === 1 ? this.#all : pattern.curve
       const { requests } = curve
       return {
@@ -120,10 +120,10 @@ class Pattern {
   constructor (readonly curve: ReuseCurve) {}
 }
 
-/** Creates a hit-rate curve whose tables fit into `bytes`, with the largest possible sample of keys. */
+/** Creates a reuse curve whose tables fit into `bytes`, with the largest possible sample of keys. */
 function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
-  // The tables of a hit-rate curve have counts for each cache size and ttl, and for each entry a hash, load times, three links and up to two
-  // buckets.
+  // The tables of a reuse curve have counts for each cache size and ttl. For each entry they have a hash, load times, three links and up to
+  // two buckets.
   const counts = entries.length * ttls.length * 128
   let room = (bytes - counts) / (4 * (6 + ttls.length))
   let sampleEntries = 0

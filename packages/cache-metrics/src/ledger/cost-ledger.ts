@@ -10,11 +10,11 @@ import { PatternSizes } from './pattern-sizes.js'
 const ledgers = new WeakMap<CacheRegistry, CostLedger>()
 
 /**
- * The cost ledger of one cache: what its hits saved and what it cost, by implementation and key pattern. Seconds are sums that the core
- * keeps; bytes follow from the sizes of a sample of the stored values, within 1 % of the passing time.
+ * The cost ledger of one cache: the savings of its hits and its cost, by implementation and key pattern. Seconds are counted by the core.
+ * Bytes are computed from the sizes of a sample of the stored values, which takes at most 1 % of the passing time.
  */
 export class CostLedger {
-  /** The ledger of a cache: one object per cache, so that two apps with the same cache do not count a store twice. */
+  /** Returns the ledger of a cache. There is one ledger per cache, so that two apps with the same cache do not count a store twice. */
   static of (cache: CacheRegistry): CostLedger {
     let ledger = ledgers.get(cache)
     if (ledger === undefined) ledgers.set(cache, ledger = new CostLedger(cache))
@@ -36,7 +36,8 @@ export class CostLedger {
     })
     const empty = (): void => { for (const { held } of this.#sizes.values()) held.clear() }
     events.on('cleared', empty)
-    // Another implementation begins without the entries of the earlier one, or holds entries that this process did not store.
+    // The sample of held keys is emptied: another implementation does not have the entries of the earlier one, or has entries that this
+    // process did not store.
     events.on('swapped', empty)
   }
 
@@ -84,8 +85,8 @@ export class CostLedger {
   }
 
   /**
-   * The bytes that the implementation in service holds, by key pattern. If it reports its bytes they are divided in proportion to the
-   * estimates, which do not see evictions.
+   * The bytes that the implementation in service holds, by key pattern. If the implementation reports its bytes, they are divided among the
+   * patterns in proportion to the estimates, since the estimates do not include evictions.
    */
   #heldBytes (): Map<string, number> {
     const now = this.#cache.clock.now()
@@ -104,7 +105,7 @@ export class CostLedger {
     if (sizes === undefined) this.#sizes.set(keyPattern, sizes = new PatternSizes())
     const hash = hashKey(key)
     const isMeasured = sizes.isSampled()
-    // Most stores are in neither sample, and need no reading of the clock.
+    // Most stores are in neither of the two samples, so the clock is not read for them.
     if (!isMeasured && !sizes.held.has(hash)) return
     const now = this.#cache.clock.now()
     sizes.held.store(hash, now + lifetime * 1000, now)
@@ -114,7 +115,7 @@ export class CostLedger {
   #measure (sizes: PatternSizes, key: string, keyPattern: string, value: unknown): void {
     const { clock, stats, serializer } = this.#cache
     const began = readStopwatch(clock)
-    // The hits and stores until now are valued with the mean size until now.
+    // Hits and stores before this measurement are valued with the mean size before it.
     for (const { label, counters } of stats.impls.values()) {
       const each = counters.get(keyPattern)
       if (each !== undefined) sizes.sumsOf(label, each)

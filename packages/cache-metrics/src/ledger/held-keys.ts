@@ -1,11 +1,15 @@
 import { HASHES } from '../advisor/hash.js'
 
-/** The maximum number of keys in the sample of one key pattern; the number of held entries is then within a fifth, with 95 % certainty. */
+/**
+ * The maximum number of keys in the sample of one key pattern. With this maximum, the estimated number of held entries is within a fifth of
+ * the real number, with 95 % certainty.
+ */
 const MAX_KEYS = 128
 
 /**
  * Estimates the number of entries that a cache holds of one key pattern, from a sample of the stored keys by hash: at most 128 keys, each
- * with the end of its entry. Evictions are not seen, and an entry that a tag has removed counts until its end.
+ * with the end of its entry's lifetime. The estimate does not include evictions, and an entry that was invalidated by a tag counts until
+ * the end of its lifetime.
  */
 export class HeldKeys {
   /** The lowest hash of a key that is not in the sample. */
@@ -17,7 +21,7 @@ export class HeldKeys {
     return hash < this.#limit
   }
 
-  /** Notes that a key was stored: its hash, and the end of its entry in milliseconds of the clock of `now`. */
+  /** Records that a key was stored: its hash, and the end of its entry in milliseconds of the clock that gave `now`. */
   store (hash: number, end: number, now: number): void {
     if (!this.has(hash)) return
     this.#ends.set(hash, end)
@@ -33,7 +37,7 @@ export class HeldKeys {
     this.#limit = HASHES
   }
 
-  /** Returns the estimated number of entries at a time. */
+  /** Returns the estimated number of entries that the cache holds at a time. */
   count (now: number): number {
     this.#dropEnded(now)
     return Math.round(this.#ends.size * HASHES / this.#limit)

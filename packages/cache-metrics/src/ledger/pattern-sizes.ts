@@ -2,23 +2,23 @@ import type { SerializerName } from '@x/cache-core'
 import { isWithinBytes, toRichText, type Counters } from '@x/cache-core/suite'
 import { HeldKeys } from './held-keys.js'
 
-/** The number of stores of a key pattern whose values are all measured. */
+/** The number of first stores of a key pattern whose values are all measured. */
 const FIRST_STORES = 8
-/** After the first stores, one store of this number has its value measured. */
+/** After the first stores, one in this number of stores has its value measured. */
 const EVERY = 16
-/** The number of measured values over which the mean size moves, as that of load durations does. */
+/** The number of measured values over which the moving mean of sizes is taken; it is the same as for load durations. */
 const MOVING_OVER = 16
 /** The largest size, in bytes, that is measured; a larger value counts with this size, so that sums are lower bounds. */
 const MAX_BYTES = 1 << 20
 
-/** The bytes of one key pattern on one implementation: the sizes of its hits and of its stores. */
+/** The bytes of one key pattern on one implementation: the total sizes of its hits and of its stores. */
 class ByteSums {
   saved = 0
   stored = 0
   #hits = 0
   #sets = 0
 
-  /** Values the hits and stores since the last call with the mean size of a value. */
+  /** Adds the bytes of the hits and stores since the last call, by the mean size of a value. */
   value ({ hits, sets }: Counters, meanBytes: number): void {
     this.saved += (hits - this.#hits) * meanBytes
     this.stored += (sets - this.#sets) * meanBytes
@@ -27,7 +27,9 @@ class ByteSums {
   }
 }
 
-/** The sizes of the values and keys of one key pattern, from a sample of its stores, and the sums of bytes that follow. */
+/**
+ * The sizes of the values and keys of one key pattern, from a sample of its stores, and the sums of bytes that are computed from the sizes.
+ */
 export class PatternSizes {
   readonly held = new HeldKeys()
   #stores = 0
@@ -40,13 +42,13 @@ export class PatternSizes {
   get meanBytes (): number | undefined { return this.#measured === 0 ? undefined : this.#meanBytes }
   get meanKeyLength (): number { return this.#meanKeyLength }
 
-  /** Counts a store; returns whether its value is one of the sample. */
+  /** Counts a store; returns whether its value belongs to the sample, so that it should be measured. */
   isSampled (): boolean {
     const at = this.#stores++
     return at < FIRST_STORES || at % EVERY === 0
   }
 
-  /** Measures the size of a value in the text of the cache's serializer. A value without such a text is left out. */
+  /** Measures the size of a value in the text of the cache's serializer. A value that has no such text is left out. */
   measure (key: string, value: unknown, serializer: SerializerName = 'json'): void {
     const bytes = bytesOf(value, serializer === 'rich')
     if (bytes === undefined) return
@@ -55,7 +57,7 @@ export class PatternSizes {
     this.#meanKeyLength += (key.length - this.#meanKeyLength) * share
   }
 
-  /** Returns the sums of bytes of the pattern on an implementation, up to date. */
+  /** Returns the present sums of bytes of the pattern on an implementation. */
   sumsOf (impl: string, counters: Counters): ByteSums {
     let sums = this.#sums.get(impl)
     if (sums === undefined) this.#sums.set(impl, sums = new ByteSums())
@@ -64,7 +66,10 @@ export class PatternSizes {
   }
 }
 
-/** Returns the size of a value as text or, of bytes, as it is; `undefined`: it has no text. Throws where a `toJSON` of the app does. */
+/**
+ * Returns the size of a value: of bytes their number, of another value the length of its text in bytes. `undefined`: the value has no text.
+ * Throws if a `toJSON` of the app throws.
+ */
 function bytesOf (value: unknown, isRich: boolean): number | undefined {
   if (typeof value === 'string') return Math.min(Buffer.byteLength(value), MAX_BYTES)
   if (value instanceof Uint8Array) return Math.min(value.byteLength, MAX_BYTES)

@@ -46,7 +46,7 @@ export class Instruments {
     }
   }
 
-  /** Subscribes to the durations of each cache and each app once, and unsubscribes from those of removed apps. */
+  /** Subscribes once to the durations of each cache and each app, and unsubscribes from those of removed apps. */
   #follow (): void {
     const caches = this.#sources.caches()
     const traffics = this.#sources.traffics()

@@ -5,7 +5,7 @@ import type { Metric } from './metric.js'
 const PARTS = ['read', 'store', 'remove', 'refresh'] as const
 const BY_PATTERN = ['impl', 'key_pattern']
 
-/** A metric of the cost ledger; a key pattern without a number has no series. */
+/** Returns the parts of a metric of the cost ledger; a key pattern for which `read` gives no number has no series. */
 function ofTheLedger (type: 'counter' | 'gauge', read: (row: LedgerNumbers) => number | undefined): Pick<Metric, 'type' | 'labelNames' | 'ofCache' | 'isFractional'> {
   return {
     type,
@@ -20,7 +20,7 @@ function ofTheLedger (type: 'counter' | 'gauge', read: (row: LedgerNumbers) => n
   }
 }
 
-/** The metrics of the cost ledger: what the hits of a key pattern saved, and what the cache cost. */
+/** The metrics of the cost ledger: the savings of a key pattern's hits, and the cost of the cache. */
 export const LEDGER_METRICS: readonly Metric[] = [
   {
     name: 'cache_saved_load_seconds_total',

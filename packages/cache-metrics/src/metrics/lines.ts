@@ -6,7 +6,7 @@ const PAIR = /([a-zA-Z_]\w*)="(?:[^"\\]|\\.)*"/g
 const TO_ESCAPE = /[\\\n"]/
 
 /**
- * The lines of one series in Prometheus text, each after a line feed. Names and labels are formatted once. A histogram without new
+ * The lines of one series in Prometheus text; a line feed precedes each line. Names and labels are formatted once. A histogram without new
  * observations is not formatted again: a scrape of a thousand histograms has twenty thousand lines of mostly the same text.
  */
 export class Lines {
@@ -17,7 +17,8 @@ export class Lines {
 
   /**
    * Formats the names and labels of a series' lines.
-   * @param defaultLabels the registry's default labels as in a line: `app="orders",zone="b"`; the series' own labels take precedence
+   * @param defaultLabels the registry's default labels, as they stand in a line: `app="orders",zone="b"`; the series' own labels take
+   * precedence
    */
   constructor ({ name, buckets }: Metric, labels: Labels, defaultLabels: string) {
     const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escapeValue(value)}"`)
@@ -59,7 +60,8 @@ export function escapeHelp (text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
 }
 
-// Escapes a label value. The test is far cheaper than a replacement, and hardly any label value has a character to escape.
+// Escapes a label value. The value is tested first, since a test is much cheaper than a replacement, and hardly any label value needs
+// escaping.
 function escapeValue (value: string): string {
   return TO_ESCAPE.test(value) ? escapeHelp(value).replaceAll('"', '\\"') : value
 }

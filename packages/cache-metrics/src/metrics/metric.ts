@@ -42,12 +42,12 @@ export interface Metric {
   readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
 }
 
-/** A metric without labels: one number, read from the registry. */
+/** Returns the parts of a metric without labels, which has one number, read from the cache registry. */
 export function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
   return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
 }
 
-/** Returns the status of the implementation in service; empty if its `status` fails. */
+/** Returns the status of the implementation in service; empty if its method `status` throws. */
 export function statusOf ({ active }: CacheRegistry): ImplementationStatus {
   try {
     return active.impl.status?.() ?? {}

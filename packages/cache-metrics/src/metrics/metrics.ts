@@ -19,7 +19,7 @@ function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 't
   }
 }
 
-/** A metric of the near cache; without a near cache it has no series. */
+/** Returns the parts of a metric of the near cache; without a near cache the metric has no series. */
 function ofTheNearCache (type: 'counter' | 'gauge', read: (near: NonNullable<ImplementationStatus['near']>) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
   return {
     type,
@@ -31,7 +31,10 @@ function ofTheNearCache (type: 'counter' | 'gauge', read: (near: NonNullable<Imp
   }
 }
 
-/** All metrics of the suite. The histograms have the buckets of the core, which range from an in-process read to a slow query. */
+/**
+ * All metrics of the suite. The histograms have the buckets of the core, which range from the duration of an in-process read to that of a
+ * slow query.
+ */
 export const METRICS: readonly Metric[] = [
   { name: 'cache_hits_total', help: 'Reads that found a value.', ...byPattern('hits') },
   { name: 'cache_miss_total', help: 'Reads that found nothing, or were not let through to the cache.', ...byPattern('misses') },
@@ -43,7 +46,7 @@ export const METRICS: readonly Metric[] = [
     help: 'Cache calls that failed.',
     labelNames: ['impl', 'error_type'],
     ofCache ({ stats }, emit) {
-      // Each type of error has a series from the start: `rate()` does not count the step from no series to a first count.
+      // Each type of error has a series from the start, since `rate()` does not count the step from no series to a first count.
       for (const { label, errors } of stats.impls.values()) {
         for (const type of ERROR_TYPES) emit(errors.get(type) ?? 0, label, type)
       }

@@ -14,17 +14,18 @@ const SCOPE = '@x/cache-metrics'
 // The instruments of each meter provider. Apps share them, since two apps with one provider would overwrite each other's numbers.
 const given = new WeakMap<MeterProvider, Instruments>()
 
-/** A metric reader that collects only when a page is requested. */
+/** A reader of OpenTelemetry that collects the metrics only when a page is requested. */
 class PageReader extends MetricReader {
-  // The SDK's limit of 2 000 series per metric is raised: each label has a limit of its own, but the labels together may exceed 2 000.
+  // The SDK's limit of 2 000 series per metric is raised. Each label has a limit of its own, but the combinations of labels may exceed 2
+  // 000.
   constructor () { super({ cardinalitySelector: () => Number.MAX_SAFE_INTEGER }) }
   protected override async onForceFlush (): Promise<void> {}
   protected override async onShutdown (): Promise<void> {}
 }
 
 /**
- * The metrics in two OpenTelemetry providers: that of the plugin, from which the pages are made, and that of the app. OpenTelemetry's
- * exporter for Prometheus is not used, since it renames counters and adds labels.
+ * The metrics in two OpenTelemetry providers: the provider of the plugin, from which the pages are made, and the provider of the app.
+ * OpenTelemetry's exporter for Prometheus is not used, since it renames counters and adds labels.
  */
 export class OtelMetrics {
   readonly #reader = new PageReader()
@@ -61,7 +62,7 @@ export class OtelMetrics {
     const { resourceMetrics, errors } = await this.#reader.collect()
     if (errors.length > 0) throw errors[0]
     const collected = new Map(resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).map((data) => [data.descriptor.name, data]))
-    // Metrics are listed in the order of `METRICS`; the SDK omits metrics without a series, which get no points here.
+    // Metrics are listed in the order of `METRICS`; the SDK leaves out metrics without a series, which have no points here.
     return METRICS.map((metric) => [metric, toPoints(collected.get(metric.name))])
   }
 }

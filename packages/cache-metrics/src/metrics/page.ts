@@ -5,7 +5,7 @@ const LONG = 10_000
 
 /** A page with metrics, made of slices of text; the event loop runs between two long slices. */
 export class Page {
-  // Each slice of text is encoded when it is added: a page of a megabyte as one string would be copied several times when it is sent.
+  // Each slice of text is encoded when it is added, since a page of a megabyte in one string would be copied several times when it is sent.
   readonly #slices: Buffer[] = []
 
   /** Adds the text of a metric to the page in slices; the last line of the text has no line feed. */

@@ -27,7 +27,7 @@ export class PromMetric {
   readonly help: string
   readonly type: Metric['type']
   readonly labelNames: readonly string[]
-  /** The aggregator of prom-client's cluster mode. */
+  /** The way in which prom-client's cluster mode combines the values of several workers. */
   readonly aggregator: 'sum' | 'max'
   readonly [kSources]: Sources
   readonly #collector: Collector
@@ -45,24 +45,27 @@ export class PromMetric {
     this.#writer = new TextWriter(metric)
   }
 
-  /** The metric with its values, in the form of prom-client's JSON and cluster mode. */
+  /** Returns the metric with its values, in the form of prom-client's JSON and cluster mode. */
   async get () {
     const { values, ...metric } = await this.getForPromString()
     return { ...metric, values: values.map(({ sharedLabels, labels, ...value }) => ({ ...value, labels: { ...labels, ...sharedLabels } })) }
   }
 
-  /** The metric with its values, in the form for prom-client's text writer, which formats each `sharedLabels` object once. */
+  /** Returns the metric with its values, in the form for prom-client's text writer, which formats each `sharedLabels` object once. */
   async getForPromString () {
     const { name, help, type, aggregator } = this
     return { name, help, type, aggregator, values: this.#read().flatMap((point) => this.#toValues(point)) }
   }
 
-  /** Does nothing when prom-client resets its metrics: the numbers belong to the cache, and counters of Prometheus must not fall. */
+  /**
+   * Called when prom-client resets its metrics. Does nothing, since the numbers belong to the cache, and counters of Prometheus must not
+   * fall.
+   */
   reset (): void {}
 
   /**
-   * The Prometheus text of the metric in slices, written several times as fast as by prom-client.
-   * @param defaultLabels the registry's default labels as in a line of text: `app="orders",zone="b"`
+   * Returns the Prometheus text of the metric in slices. It is written several times as fast as by prom-client.
+   * @param defaultLabels the registry's default labels as they stand in a line of text: `app="orders",zone="b"`
    */
   toText (defaultLabels = ''): Iterable<string> {
     if (defaultLabels !== this.#writer.defaultLabels) this.#writer = new TextWriter(this.#collector.metric, defaultLabels)
@@ -86,8 +89,8 @@ export class PromMetric {
 }
 
 /**
- * Adds all cache metrics of an app (the source) to a prom-client registry; if another app has added the metrics, adds only the source.
- * Returns the function that removes the source.
+ * Adds all cache metrics of an app (the source) to a prom-client registry; if another app has already added the metrics, adds only the
+ * source. Returns the function that removes the source.
  * @throws `CACHE_ERR_METRIC_TAKEN` if the registry has another metric with the name of a cache metric; the registry is unchanged then
  */
 export function addTo (registry: PromRegistry, source: Source): () => void {

@@ -3,7 +3,7 @@ import { Page } from './page.js'
 import { PromMetric } from './prom-metric.js'
 import { TEXT_TYPE } from './text.js'
 
-/** The text of a prom-client registry, equal to `registry.metrics()`; the cache metrics are written by `PromMetric`, which is faster. */
+/** Returns the text of a prom-client registry, equal to `registry.metrics()`. `PromMetric` writes the cache metrics, since it is faster. */
 export async function toPromText (registry: PromRegistry): Promise<string | Buffer> {
   const metrics = registry.getMetricsAsArray() as unknown as readonly { name: string }[]
   const bare = metrics.find((metric) => metric instanceof PromMetric && metric.labelNames.length === 0)

@@ -6,7 +6,7 @@ import type { Metric } from './metric.js'
 export const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 // The length of a slice of text in characters, written in a fraction of a millisecond. A page with all series that the limits of labels
-// allow has a megabyte and a half.
+// allow is one and a half megabytes long.
 const SLICE_LENGTH = 50_000
 
 /** Writes one metric in the text format of Prometheus, version 0.0.4. */
@@ -16,7 +16,7 @@ export class TextWriter {
 
   /**
    * Creates the writer of one metric.
-   * @param defaultLabels the labels of every series, as in a line: `app="orders",zone="b"`
+   * @param defaultLabels the labels of every series, as they stand in a line: `app="orders",zone="b"`
    */
   constructor (metric: Metric, readonly defaultLabels = '') {
     this.#metric = metric

@@ -7,7 +7,7 @@ import { wilson } from '../advisor/staleness/ratio-interval.js'
  * number is small, since each group has a latency sketch of 2 KiB.
  */
 const GROUPS = 10
-/** The number of requests of an arm below which a route or key pattern is left out: its numbers would be chance. */
+/** The number of requests of an arm below which a route or key pattern is left out, since its numbers would depend on chance. */
 const MIN_REQUESTS = 20
 
 type Arm = 'cached' | 'control'
@@ -19,13 +19,13 @@ declare module '@x/cache-core' {
   }
 }
 
-/** A share between 0 and 1, with its 95 % interval for independent trials. */
+/** A rate between 0 and 1, with its 95 % confidence interval for independent trials. */
 export interface ShareInterval { readonly rate: number; readonly low: number; readonly high: number }
 
 /** The measurements of a route in one arm. Percentiles are in milliseconds. */
 export interface RouteArm {
   readonly requests: number
-  /** The share of requests that failed: with a status of 500 or more, or with no response before the client gave up. */
+  /** The share of requests that failed: with a status of 500 or more, or with no response before the client disconnected. */
   readonly failures: ShareInterval
   readonly p50: number | undefined
   readonly p95: number | undefined
@@ -47,7 +47,7 @@ export interface ArmsRow<T> { readonly name: string; readonly sentence: string; 
 /** Both arms of a rollout as one process measured them since the percent last changed. */
 export interface ArmsReport {
   readonly percent: number
-  /** Seconds since the percent last changed. */
+  /** Seconds since the percent of cached subjects last changed. */
   readonly seconds: number
   /** The difference of the arms over all requests that used `request.cache`, as a sentence. */
   readonly sentence: string
@@ -55,7 +55,7 @@ export interface ArmsReport {
   readonly patterns: readonly ArmsRow<PatternArm>[]
 }
 
-/** The requests of one route in one arm. */
+/** The counts of requests to one route in one arm. */
 class ArmRequests {
   requests = 0
   failures = 0
@@ -102,7 +102,7 @@ export class Arms {
     this.#before = countsByArm(cache.stats)
   }
 
-  /** Counts a request whose subject's bucket is known. */
+  /** Counts a request for which the bucket of the subject is known. */
   count (route: string, arm: Arm, bucket: number, milliseconds: number, failed: boolean): void {
     this.#follow()
     let arms = this.#routes.get(route)
@@ -167,8 +167,8 @@ export class Arms {
 }
 
 /**
- * Returns the reads, hits and loads since the start of the process, by key pattern and arm; an arm without counters is missing.
- * Implementations that were in service one after the other share the cached arm.
+ * Returns the reads, hits and loads since the start of the process, by key pattern and arm; an arm without counters is missing. The counts
+ * of all implementations that were in service are added in the cached arm.
  */
 export function countsByArm ({ impls }: Stats): CountsByArm {
   const patterns: CountsByArm = new Map()
@@ -194,7 +194,7 @@ function noCounts (): PatternCounts {
   return { reads: 0, hits: 0, loads: 0 }
 }
 
-/** Returns the sums of one arm, with one latency sketch per group of subjects. */
+/** Returns the summed measurements of one arm, with one latency sketch per group of subjects. */
 function measurementOf (routes: readonly ArmRequests[], patterns: readonly PatternCounts[]): ArmMeasurement {
   const sketches = Array.from({ length: GROUPS }, (_, group) => {
     const sum = new LatencySketch()

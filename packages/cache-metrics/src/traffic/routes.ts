@@ -17,7 +17,7 @@ export class RouteTraffic {
   /** The number of answered requests that a shared cache could have answered, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
   readonly durations: Record<RequestArm, DurationHistogram | undefined> = { cached: undefined, control: undefined, none: undefined }
-  /** The number of failed requests by arm: answered with a status of 500 or more, or not answered before the client gave up. */
+  /** The number of failed requests by arm: answered with a status of 500 or more, or not answered before the client disconnected. */
   readonly failures: Record<RequestArm, number> = { cached: 0, control: 0, none: 0 }
   constructor (readonly label: string) {}
 
@@ -30,8 +30,8 @@ export class RouteTraffic {
 export interface MeasuredRoute {
   readonly traffic: RouteTraffic
   /**
-   * Whether a shared cache could answer requests of the route (candidates). `by-url`: the pattern is not personal, but the URL of a request
-   * may be.
+   * Whether a shared cache could answer requests of the route (candidates). `by-url`: the pattern of the route is not personal, but the URL
+   * of a request may be personal.
    */
   readonly candidates: 'never' | 'by-url' | 'always'
 }
@@ -60,7 +60,7 @@ export class Routes {
     yield this.#unmatched
   }
 
-  /** The measured route of a request; `undefined` for a route of the suite itself. */
+  /** Returns the measured route of a request; `undefined` for a route of the suite itself. */
   of (request: FastifyRequest, mark: RouteMark | undefined): MeasuredRoute | undefined {
     const key = mark ?? request.routeOptions.config
     const route = this.#known.get(key)

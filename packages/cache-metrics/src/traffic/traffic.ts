@@ -5,7 +5,10 @@ import { Arms } from './arms.js'
 import { Routes, type MeasuredRoute, type RouteTraffic } from './routes.js'
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
-/** Receives the response to a GET request that a shared cache could have answered; `endedAt` is a reading of `readStopwatch`. */
+/**
+ * Receives the response to a GET request that a shared cache could have answered; `endedAt`: the end of the request, as a reading of
+ * `readStopwatch`.
+ */
 export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, milliseconds: number | undefined, endedAt: number) => void
 
 /** The requests of one app: their durations, and the number of requests that a shared cache could have answered. */
@@ -21,7 +24,7 @@ export class Traffic {
   advisedHitRates: (() => ReadonlyMap<string, number>) | undefined
 
   /**
-   * Creates the counts of one app; `watch` adds the hooks that count.
+   * Creates the counts of one app; its method `watch` adds the hooks that count requests.
    * @param maxRoutes the maximum number of routes with a label of their own
    */
   constructor (core: Core, maxRoutes = METRICS_DEFAULTS.maxRoutes) {

@@ -12,7 +12,7 @@ function stateOf (salt = SALT): AdviceState {
   return { ...new Processes(1, OPTIONS).states()[0]!, saltName: nameOfSalt(salt) }
 }
 
-/** A store in memory. `failure`: the error of each call. */
+/** A store in memory. `failure`: the error with which each call rejects. */
 class MemoryStore implements AdviceStore {
   failure: Error | undefined
   place: AdvicePlace | undefined = { slot: 3, state: undefined }
@@ -32,7 +32,7 @@ class MemoryStore implements AdviceStore {
   others (): Promise<Uint8Array[]> { return this.#checked(this.states) }
 }
 
-/** A keeper with its log lines, and the salts and earlier states with which it began to observe. */
+/** Makes a keeper; returns its log lines, and the salts and earlier states with which it began observations. */
 function keeperOf (t: Test, store: AdviceStore | undefined, salt?: string, startMs = 60_000) {
   const lines: string[] = []
   const begun: [salt: string | undefined, earlier: AdviceState | undefined][] = []

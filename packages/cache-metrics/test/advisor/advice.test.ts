@@ -62,7 +62,7 @@ for (const [what, seen, remedy] of [
 }
 
 t.test('advise: priority by the loader seconds that an hour of hits would save', async (t) => {
-  // 3600 requests an hour, half of them hits.
+  // The observation has 3600 requests an hour, half of which are hits.
   for (const [meanSeconds, priority, saved] of [[0.2, 'CRITICAL', 360], [0.199, 'HIGH', 358.2], [0.02, 'HIGH', 36], [0.002, 'MEDIUM', 3.6], [0.001, 'LOW', 1.8], [undefined, undefined, undefined]] as const) {
     const [advice] = advise(
       [seenOf({ seconds: 100, requests: 100, meanSeconds, points: [{ ttl: 1, entries: 1, hitRate: 0.5, margin: 0 }] })]

@@ -108,7 +108,7 @@ t.test('what an answer says it varies by, and the host, are no leak and nothing 
   app.get('/tenants', async (request) => `of ${request.host}`)
   const draw = numbers(9)
   for (let turn = 0; turn < 250; turn++) {
-    // The time to compare values is a share of the passing time, so that enough has to pass on a busy machine.
+    // Time must pass, since comparisons of values may take only a share of the passing time, also on a busy machine.
     time.advance(1)
     await app.inject({ url: '/languages', headers: { 'accept-language': ['de', 'fr', 'en'][draw(3)]! } })
     await app.inject({ url: '/tenants', headers: { host: ['a.example', 'b.example'][draw(2)]! } })

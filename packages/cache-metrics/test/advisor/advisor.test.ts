@@ -17,7 +17,7 @@ t.test('one pattern that deserves a cache and one that does not, from NullCache 
   const report = await reportOf(app)
   t.match(report, { version: 1, source: 'this process', requests: 2000, verdict: 'go' })
   const item = adviceOn(report, 'item')
-  // 20 keys, each every 2.4 s: all but the first of each is a hit, and nothing beyond a ttl of 10 s adds to that.
+  // Each of the 20 keys is read every 2.4 s: all reads but the first of each key are hits. A ttl above 10 s has no further hits.
   t.match(item, { kind: 'pattern', verdict: 'good', ttl: 60, entries: 100, leak: undefined })
   t.equal(item.hitRate, 0.96)
   t.ok(Math.abs(item.meanSeconds! - 0.02) < 1e-9)
@@ -78,7 +78,7 @@ t.test('values that change: what would be stale at which ttl, and a ttl within t
   app.get('/price', async (request) => request.cache.getOrSet('price:1', () => `version ${version}`))
   for (let turn = 0; turn < 4000; turn++) {
     time.advance(0.5)
-    // Every 400 s: within a ttl of 1 s one hit in 800 is stale, within one of 300 s more than one in three.
+    // The value changes every 400 s. With a ttl of 1 s one hit in 800 is stale, with a ttl of 300 s more than one in three.
     if (turn % 800 === 799) version++
     await app.inject('/price')
   }

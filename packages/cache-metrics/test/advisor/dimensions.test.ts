@@ -64,7 +64,7 @@ t.test('dimensionsOf: bounded, whatever is sent, and no kind takes the room of a
   t.same(Object.keys(await dimensions('/', { cookie: ';;=;a;=b; ;c=' })), ['header host', 'header user-agent', 'cookie c'])
 })
 
-/** As much of a request as is read. */
+/** The parts of a request that are read to find its dimensions. */
 function seenIn (request: object, hasQuery = true): string[] {
   return Object.keys(dimensionsOf({ raw: { headers: {} }, query: {}, params: {}, ...request } as unknown as FastifyRequest, hasQuery))
 }

@@ -60,7 +60,7 @@ t.test('planText: a pattern of another server does not become code', async () =>
       expected: { hitRate: 0, routeHitRate: 0, savedSecondsPerHour: undefined, memoryBytes: undefined }
     }).replaceAll("register(import('@x/", "register(load('@x/")
     const calls: unknown[] = []
-    // The code runs up to its first `await`, which is the registration of the core.
+    // The code runs up to its first `await`, which is the registration of the core, so only that registration is checked.
     runInNewContext(`(async () => {\n${code}\n})()`, { app: { register: (_plugin: unknown, options: unknown) => { calls.push(options) } }, process: { env: {} }, load: () => ({}) })
     return calls.length === 1 && (calls[0] as { rollout: { allow: string[] } }).rollout.allow[0] === name
   }), { numRuns: 300 })

@@ -20,7 +20,7 @@ t.test('fingerprint: never throws, and has a hash of 32 bits for all that JSON h
 t.test('fingerprint: 100 000 values that differ a little have few in common', async (t) => {
   const hashes = new Set<number>()
   for (let id = 0; id < 100_000; id++) hashes.add(fingerprint({ id, name: `product ${id}`, inStock: id % 2 === 0 })!.hash)
-  // By chance one pair in 2³²: 1.2 of these 5 · 10⁹.
+  // One pair in 2³² has equal hashes by chance: 1.2 of these 5 · 10⁹ pairs.
   t.ok(hashes.size > 99_990, String(hashes.size))
 })
 
@@ -68,7 +68,7 @@ t.test('fingerprint: is undefined for what has no JSON text', async (t) => {
 t.test('fingerprint: of a value that is nested a hundred thousand times is that of its text, or undefined where JSON.stringify has too little stack', async (t) => {
   let deep: unknown = 1
   for (let at = 0; at < 100_000; at++) deep = [deep]
-  // Node 20 to 24 throw a RangeError; Node 26 has the text.
+  // Node 20 to 24 throw a RangeError for this value; Node 26 returns the text.
   let text: string | undefined
   try {
     text = JSON.stringify(deep)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { hashKey, HASHES, KeyHasher, saltedHash, saltOf } from '../../src/advisor/hash.js'
 import { anyCharacter } from '@x/test-kit/texts'
 
-/** The same, slowly and by the book: FNV-1a, then fmix32. */
+/** Computes the same hash in the textbook way, slowly: FNV-1a, then fmix32. */
 function byTheBook (key: string): number {
   const low = (number: bigint): bigint => BigInt.asUintN(32, number)
   let hash = 0x811c9dc5n

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { shortRun } from '../fixtures/short-runs.js'
 
-// `RUNS=2000` takes several minutes and has the narrower bounds. The factor of the interval was measured on the seeds below 10 000.
+// `RUNS=2000` takes several minutes and uses narrower bounds. The factor of the interval was measured with the seeds below 10 000.
 const RUNS = Number(process.env.RUNS ?? 60)
 const FIRST_SEED = 10_001
 const [LOW, HIGH] = RUNS >= 2000 ? [0.94, 0.96] : [0.91, 0.985]

@@ -11,7 +11,7 @@ const TTLS = [1, 10, 60, 300, 3600]
 const ENTRIES = [100, 1000, 5000, 20_000]
 const SEEDS = Number(process.env.SEEDS ?? 3)
 const WORST = 0.02
-/** Of a longer stream only a part of the accesses is in the rings. */
+/** The maximum mean error for a longer stream, of whose accesses the rings contain only a part. */
 const LONG_MEAN = 0.01
 const LONG_WORST = 0.04
 
@@ -19,7 +19,7 @@ function exactOf (steps: readonly Step[], countedFrom = 0): Map<string, number> 
   return new Map(ENTRIES.flatMap((entries) => exactMissRatesOf(steps, TTLS, entries, countedFrom).map((missRate, at) => [`${TTLS[at]} ${entries}`, 1 - missRate] as const)))
 }
 
-/** Gives each step to one of the processes by chance, as a load balancer does, and returns the joint estimate. */
+/** Gives each step to a random process, as a load balancer does, and returns the joint estimate. */
 async function joint (steps: readonly Step[], count: number, options: ConstructorParameters<typeof Processes>[2]): Promise<Observation> {
   const processes = new Processes(count, { ttls: TTLS, entries: ENTRIES }, options)
   const next = random(options?.seed ?? 0)

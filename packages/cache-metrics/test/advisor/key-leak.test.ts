@@ -2,7 +2,7 @@ import t from 'tap'
 import { KeyLeak, type Dimensions } from '../../src/advisor/key-leak/key-leak.js'
 import { hash, pick, random } from '../fixtures/seeded.js'
 
-/** A user has one cookie, one token and one of three languages. */
+/** Returns the dimensions of a user's request: each user has one cookie, one token and one of three languages. */
 function dimensionsOf (user: number, sort: number): Dimensions {
   return {
     'header cookie': hash(1, user),
@@ -14,10 +14,10 @@ function dimensionsOf (user: number, sort: number): Dimensions {
 }
 
 interface Request { key: number, user: number, sort: number, version: number }
-/** The part of the request that the value depends on. */
+/** Returns the value of a request, which depends on some of its parts. */
 type Value = (request: Request) => number
 
-/** Requests in no order; each key changes at one in fifty of them if it does. */
+/** Makes random requests with a planted leak. With `changes`, one request in fifty changes the value of its key. */
 function planted (
   seed: number, { keys, users, value, changes = false }: { keys: number, users: number, value: Value, changes?: boolean }
 ): KeyLeak {
@@ -34,7 +34,7 @@ function planted (
   return leak
 }
 
-/** Which dimension is named with each of 100 seeds. */
+/** Returns for each dimension with how many of 100 seeds it is named. */
 function named (plan: Parameters<typeof planted>[1]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (let seed = 1; seed <= 100; seed++) {
@@ -154,7 +154,7 @@ const users: Record<string, Users> = {
   'in the key': (_next, _state, key) => key,
   'few by night, many by day': (next, _state, _key, at) => pick(next, at % 1000 < 500 ? 2 : 300)
 }
-/** How the value of a key goes on: from the last and the number of loads so far. */
+/** Returns the next value of a key, from its last value and the number of its loads so far. */
 type Values = (next: () => number, last: number, loads: number) => number
 const values: Record<string, Values> = {
   constant: () => 1,
@@ -178,7 +178,7 @@ for (const [row, [what, value]] of Object.entries(values).entries()) {
       const keys = seed % 3 === 0 ? 1 : 30
       const last = new Uint32Array(keys)
       const loads = new Uint32Array(keys)
-      // Two kinds of users of each value make that many, and the others fewer, for time's sake.
+      // A third of the combinations have 100 000 requests; the others have fewer to save time.
       const requests = (row + column) % 3 === 0 ? 100_000 : 30_000
       for (let at = 0; at < requests; at++) {
         const key = pick(next, keys)
@@ -197,7 +197,7 @@ for (const [row, [what, value]] of Object.entries(values).entries()) {
 }
 
 t.test('leak: what comes again after an hour says nothing of users', async (t) => {
-  // One works by day, one by night, and the shop is open by day.
+  // One user works by day and one by night, and the value depends on the time of day.
   const leak = new KeyLeak()
   for (let at = 0; at < 500; at++) {
     const shift = Math.floor(at / 5) % 2
@@ -246,7 +246,7 @@ t.test('leak: a name that is met late is not accused for the requests before it'
     const next = random(seed)
     const leak = new KeyLeak({ maxKeys: 4 })
     for (let time = 0; time < 2000; time++) {
-      // Turns of the users and toggles are not in step, and both are fast.
+      // The users and the values change at random, independently of each other, and both change fast.
       leak.note(1, time, pick(next, 3), time < 1000 ? { user: 1 } : { user: 1, 'query sort': pick(next, 3) })
       if (leak.leak() !== undefined) {
         t.fail(`seed ${seed} at ${time}`)

@@ -25,7 +25,7 @@ t.test('KeySample: hash 0 is a key like any other', async (t) => {
 })
 
 t.test('KeySample: estimates beyond, within its bounds, and does not grow', async (t) => {
-  // Half the keys are asked for twice, late and in another order.
+  // Half of the keys are requested a second time, late and in another order.
   const KEYS = 300_000
   for (let salt = 0; salt < 5; salt++) {
     const sample = new KeySample()

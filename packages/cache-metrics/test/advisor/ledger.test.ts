@@ -18,7 +18,7 @@ function numbersOf (numbers: Partial<LedgerNumbers> = {}): LedgerNumbers {
   }
 }
 
-/** A pattern whose loads are cheaper than its reads of the cache. */
+/** The numbers of a pattern whose loads are cheaper than its reads of the cache. */
 const CHEAP = { keyPattern: 'flag', savedSeconds: 0.08, meanLoadSeconds: 0.0001 }
 
 t.test('ledgerRows: what was saved minus what the cache took', async (t) => {
@@ -37,7 +37,7 @@ t.test('ledgerRows: the hit rate from which a pattern pays makes it neither save
   const load = 0.01
   const { breakEvenHitRate } = ledgerRows([numbersOf({ meanLoadSeconds: load })])[0]!
   const misses = 1000 * (1 - breakEvenHitRate!)
-  // The costs of a store are per miss: 0.6 s for 200 of them.
+  // The cost of a store is 0.003 s per miss, or 0.6 s for 200 misses.
   const cost = { read: 1, store: misses * 0.003, remove: 0.2, refresh: 0.2, serialize: 0 }
   const at = numbersOf({ hits: 1000 - misses, meanLoadSeconds: load, savedSeconds: (1000 - misses) * load, cost })
   t.ok(Math.abs(ledgerRows([at])[0]!.netSeconds!) < 1e-9)

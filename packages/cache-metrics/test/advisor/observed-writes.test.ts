@@ -7,7 +7,7 @@ const ENTRIES = 1000
 const SETTINGS = { advisor: { ttls: [TTL], entries: [ENTRIES], minRequests: 1 } }
 type App = Awaited<ReturnType<typeof build>>
 
-/** Runs a traffic of reads and writes, and returns the hit rate that a `MemoryCache` has, or that the advisor foretells. */
+/** Runs traffic of reads and writes; returns the hit rate that a `MemoryCache` has, or that the advisor estimates. */
 async function run (
   app: App, time: Time, write: (app: App, id: number) => Promise<unknown>, options: (id: number) => object
 ): Promise<number> {

@@ -8,7 +8,7 @@ import { reportOf, Time, URL } from '../fixtures/advised-app.js'
 
 const guard = async (): Promise<void> => {}
 
-/** An app in production that read 30 keys of pattern `user` ten times each, and one of pattern `rare` 20 times. */
+/** Builds an app in production, and reads 30 keys of the pattern `user` ten times each, and one key of the pattern `rare` 20 times. */
 async function observed (t: Test, advisor: NonNullable<CacheMetricsOptions['advisor']>, core: object = {}, lines: LogLine[] = []): Promise<FastifyInstance> {
   inProduction(t)
   const app = Fastify({ logger: logTo(lines) as object })

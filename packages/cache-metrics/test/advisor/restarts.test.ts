@@ -18,7 +18,7 @@ function fileOf (t: Test): string {
   return join(folder, 'advice')
 }
 
-/** A process of an app that reads 20 keys, one every second, and closes; returns its report. */
+/** Runs a process of an app that reads 20 keys, one key every second, and closes; returns its report. */
 async function live (t: Test, seconds: number, advisor: Exclude<CacheMetricsOptions['advisor'], boolean | undefined>, time = new Time()) {
   const app = await build(t, { time, metrics: { advisor: { minRequests: 1, ...advisor } } })
   await app.ready()
@@ -31,7 +31,7 @@ async function live (t: Test, seconds: number, advisor: Exclude<CacheMetricsOpti
   return report
 }
 
-/** The estimated hit rate of key pattern `item` at a ttl of 60 s and 1000 entries. */
+/** Returns the estimated hit rate of the key pattern `item` at a ttl of 60 s and 1000 entries. */
 const hitRateOf = (report: Awaited<ReturnType<typeof live>>): number =>
   adviceOn(report, 'item').points.find(({ ttl, entries }) => ttl === 60 && entries === 1000)!.hitRate
 
@@ -64,7 +64,7 @@ t.test('keep: a state of a clock that was a year ahead goes on at the present ti
   await app.ready()
   const { spans } = (await app.inject(`${URL}/accesses`)).json<{ spans: [number, number][] }>()
   t.equal(spans.length, 3)
-  // The fake clock has run 200 s ahead of the real one.
+  // The bound is above 200 s, since the fake clock has run 200 s ahead of the real one.
   t.ok(spans.every(([, to]) => to < now() + 300_000), 'states of other processes have the present time, too')
 })
 

@@ -5,7 +5,7 @@ import { exactMissRates, type KeyRequest } from '../fixtures/exact-cache.js'
 import { atRate, loop, web07, withOneHits, zipf } from '../fixtures/streams.js'
 
 const MAX_BYTES = 8 * 2 ** 20
-/** Which keys are in a sample is luck: each of these prefixes draws another one. */
+/** The prefixes of the keys: each prefix gives another sample, since it is a matter of chance which keys are sampled. */
 const PREFIXES = ['product:', 'a:', 'b:', 'c:', 'd:']
 const SETTINGS = [['default', undefined, 5], ['offline', 4096, 2]] as const
 
@@ -15,7 +15,7 @@ interface Stream {
   requests: KeyRequest[]
   ttls: number[]
   entries: number[]
-  /** Absolute errors of the hit rates: the mean over all points, and the worst point. */
+  /** The maximum absolute errors of the hit rates: of the mean over all points, and of the worst point. */
   bounds: Record<typeof SETTINGS[number][0], Bounds>
 }
 
@@ -42,9 +42,9 @@ const streams: Stream[] = [
   generated('zipf 1.2, seed 4', zipf(4, 1.2, 100_000, 200_000), ENTRIES, [0.01, 0.03], [0.002, 0.01]),
   generated('zipf 0.9 and as many one-hit keys, seed 5', withOneHits(5, zipf(5, 0.9, 20_000, 200_000)), ENTRIES, [0.01, 0.03], [0.002, 0.01]),
   generated('scan', loop(Infinity, 100_000), ENTRIES, [0, 0], [0, 0]),
-  // A fifth over a size, and under the next.
+  // The number of keys is a fifth above one size and below the next.
   generated('loop over 6000 keys', loop(6000, 200_000), ENTRIES, [0.001, 0.005], [0.001, 0.005]),
-  // No sample tells 5100 keys from 5000: at that size all may hit, or none. No other point is affected.
+  // The size of 5000 entries is left out: no sample can distinguish 5100 keys from 5000, so all of them may hit, or none.
   generated('loop over 5100 keys, but for 5000 entries', loop(5100, 200_000), [1000, 20_000], [0.001, 0.005], [0.001, 0.005])
 ]
 

@@ -63,7 +63,7 @@ t.test('points: a size that holds every key gains nothing over a smaller one tha
 
 t.test('points: a sample of a few keys says that it knows little', async (t) => {
   const curve = new ReuseCurve({ entries: [100, 100_000], sampleEntries: 100 })
-  // 2000 keys, of which about two are in the sample of the larger size.
+  // Of the 2000 keys about two are in the sample of the larger size.
   for (let at = 0; at < 20_000; at++) curve.note(hashKey(`${at % 2000}`), at)
   const larger = curve.points().filter(({ ttl, entries }) => ttl === 3600 && entries === 100_000)[0]!
   t.ok(larger.margin > 0.3, `${larger.margin}`)

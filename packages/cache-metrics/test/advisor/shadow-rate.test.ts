@@ -6,7 +6,7 @@ import { FakeTime } from '@x/test-kit/fake-time'
 import { Random } from '@x/test-kit/virtual-time'
 import { shadowFindings, type ShadowFinding } from '../../src/advisor/report/shadow.js'
 
-/** Runs of the long form with SHADOW_RUNS=20: how often the planted rate lies within its interval. */
+/** The number of runs. SHADOW_RUNS=20 runs the long form, which counts how often the planted rate lies within its interval. */
 const RUNS = Number(process.env.SHADOW_RUNS ?? 1)
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 const KEYS = 300
@@ -15,8 +15,8 @@ const TTL = 60
 const PLANTED = 0.005
 
 /**
- * Loads each key once a second. In some lifetimes of an entry the source changes unnoticed, at a random second: half of the lifetime is stale
- * on average. Returns what was found, and the true number of stale reads.
+ * Loads each key once a second. In some lifetimes of an entry the source changes without an invalidation, at a random second, so that on
+ * average half of the lifetime is stale. Returns the finding, and the true number of stale reads.
  */
 async function plant (t: Test, seed: number): Promise<{ finding: ShadowFinding, stale: number, reads: number }> {
   const time = new FakeTime(t)

@@ -8,11 +8,11 @@ import { buildApp } from '../fixtures/build-app.js'
 import { seenOf } from '../fixtures/observation.js'
 import { scrape } from '../fixtures/parse-text.js'
 
-/** A table of shadow reads as the core fills it. */
+/** Makes a table of shadow reads, filled as by the core. */
 function makeStats () {
   const { stats } = new CacheRegistry().shadow
   const counts = stats.of('item')
-  /** Notes comparisons of a group of keys; those below `stale` are mismatches. */
+  /** Adds comparisons of a group of keys; the first `stale` of them are mismatches. */
   const note = (group: number, compared: number, stale: number, age = 30): void => {
     for (let at = 0; at < compared; at++) {
       counts.note(at < stale ? { outcome: 'mismatch', age, group, path: '.price' } : { outcome: 'match', age, group, path: undefined })

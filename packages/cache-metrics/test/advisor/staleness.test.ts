@@ -3,10 +3,10 @@ import { Staleness } from '../../src/advisor/staleness/staleness.js'
 import { provenTtl } from '../../src/advisor/staleness/staleness-forecast.js'
 
 const TTLS = [5, 15, 60, 300]
-/** More by hand: RUNS=200. */
+/** The number of runs; RUNS=200 runs more. */
 const RUNS = Number(process.env.RUNS ?? 20)
 
-/** Numbers from 0 to 1, the same in every run (mulberry32). */
+/** Returns a generator of numbers from 0 to 1, the same in every run (mulberry32). */
 function random (seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0
@@ -20,16 +20,16 @@ const hashOf = (key: number) => Math.imul(key + 1, 0x9e3779b1) >>> 0
 
 interface Plan {
   keys: number
-  /** Requests and changes per second, of a key. */
+  /** Returns the requests of a key per second; `changes` returns its changes per second. */
   requests: (key: number) => number
   changes: (key: number) => number
-  /** Whether changes come to all keys at once. */
+  /** Whether a change affects all keys at once. */
   together?: boolean
   periodic?: boolean
 }
 interface Step { time: number, key: number, version: number }
 
-/** Half an hour of Poisson requests for values that change by Poisson or in periods. */
+/** Makes half an hour of Poisson requests for values that change by a Poisson process or periodically. */
 function traffic (seed: number, { keys, requests, changes, together = false, periodic = false }: Plan): Step[] {
   const next = random(seed)
   const wait = (rate: number) => -Math.log(1 - next()) / rate
@@ -51,7 +51,7 @@ function traffic (seed: number, { keys, requests, changes, together = false, per
   return steps.sort((a, b) => a.time - b.time)
 }
 
-/** The stale share of hits of a ttl over all keys, by the definition. */
+/** Returns the share of stale hits at a ttl over all keys, computed by definition. */
 function truth (steps: readonly Step[], ttl: number): number {
   const loads = new Map<number, Step>()
   let hits = 0
@@ -174,7 +174,7 @@ t.test('provenTtl: is undefined as long as too little was seen', async (t) => {
 })
 
 t.test('provenTtl: a longer one never comes after a shorter one that is not tolerated', async (t) => {
-  // Changes for half a second each second: stale at 1 s, hidden at longer ttls that see it as it was loaded.
+  // The value changes for half a second in each second. This is visible as stale hits at a ttl of 1 s, and hidden at 5 s.
   const staleness = new Staleness({ ttls: [1, 5] })
   for (let at = 0; at < 20_000; at++) staleness.note(1, at / 4, at % 4 < 2 ? 1 : 2)
   t.equal(provenTtl(staleness.forecast(), 0.2), undefined)
@@ -224,7 +224,7 @@ t.test('note: a clock that runs backwards breaks nothing', async (t) => {
 
 t.test('forecast: more hits of a key than 16 bits hold leave the rate as it is', async (t) => {
   const staleness = new Staleness({ ttls: [100], maxKeys: 8 })
-  // Of 100 requests within a ttl the first loads; the value changes in their middle.
+  // Of 100 requests within a ttl the first one loads, and the value changes in the middle.
   for (let turn = 0; turn < 200_000; turn++) staleness.note(1, turn, Math.floor((turn + 50) / 100))
   const { rate } = staleness.forecast()[0]!
   t.ok(Math.abs(rate - 50 / 99) < 0.001, `${rate}`)

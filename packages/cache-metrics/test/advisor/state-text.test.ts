@@ -13,7 +13,7 @@ const [state] = processes.states() as [ReturnType<Processes['states']>[0]]
 const own = { saltName: state.saltName, entries: OPTIONS.entries }
 
 t.test('parseState: a text is read as the state that it was made of', async (t) => {
-  // `undefined` is no member of JSON.
+  // Members that are `undefined` do not exist in JSON, so they are removed before the comparison.
   const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
   const read = parseState(stateText(state))
   t.same(plain(read), { ...plain(state) as object, form: 'cache-advice', version: 1 })

@@ -12,7 +12,7 @@ t.test('note: names may be those of Object.prototype', async (t) => {
   t.match(leak.leak(), { dimension: 'query constructor', kind: 'query' })
 })
 
-/** Of many names, as one client may send them. */
+/** Makes dimensions with many names, as one client may send them. */
 function junk (kind: string, value = () => 1): Dimensions {
   return Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`${kind} q${index}`, value()]))
 }
@@ -63,7 +63,7 @@ t.test('note: what says nothing gives way, so that each of many headers has its 
 })
 
 t.test('leak: names that come and go are not reported', async (t) => {
-  // Made once: a name that is put together anew is hashed anew, which takes longer than what is tested.
+  // The names are made once, since a newly joined text must be hashed again, which would take longer than the tested code.
   const names = Array.from({ length: 12 }, (_, index) => `query q${index}`)
   for (let seed = 1; seed <= 20; seed++) {
     const next = random(seed)

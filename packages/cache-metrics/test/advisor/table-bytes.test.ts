@@ -4,10 +4,10 @@ import { Subjects } from '../../src/advisor/subjects.js'
 import { RouteObservation } from '../../src/advisor/route-observation.js'
 
 const MAX_BYTES = 100_000
-/** A second tag of each entry takes this much more; the first one is within the maximum. */
+/** The bytes that a second tag of each entry adds; the first tag is included in the maximum. */
 const TAG_BYTES = 7000
 
-/** The tables of a key pattern after reads, values and dimensions of 50 000 keys, each with a number of tags. */
+/** Returns the tables of a key pattern after reads, values and dimensions of 50 000 keys, each with a number of tags. */
 function observed (tags: number): RouteObservation {
   const observation = new RouteObservation('pattern', 'product', {})
   for (let turn = 0; turn < 60_000; turn++) {

@@ -15,7 +15,7 @@ const isLong = process.env.LONG === '1'
 const REQUESTS = isLong ? 400_000 : 60_000
 const PREFIXES = isLong ? ['product:', 'a:', 'b:', 'c:', 'd:'] : ['product:', 'a:']
 
-/** The hash of the text that belongs to a key; it is computed once for each key. */
+/** Returns a function that computes the hash of a key's text, once for each key. */
 function hashing (textOf: (key: number) => string): (key: number) => number {
   const hashes = new Map<number, number>()
   return (key) => {
@@ -47,7 +47,7 @@ function noteAll (curve: ReuseCurve, steps: readonly Step[], prefix: string, are
   }
 }
 
-/** The absolute errors over all pairs of a ttl and a size: the mean, and the worst. */
+/** Returns the absolute errors over all pairs of a ttl and a size: the mean, and the worst. */
 function errorsOf (
   steps: readonly Step[], exact: ReadonlyMap<string, number>, prefix: string, areWritesNoted: boolean
 ): [mean: number, worst: number, bytes: number] {

@@ -6,13 +6,13 @@ import t, { type Test } from 'tap'
 import { cacheMetrics, type CacheMetricsOptions } from '../../src/index.js'
 import { run } from '../fixtures/run-cli.js'
 
-/** Where an app listens until the test ends. */
+/** Starts listening until the test ends; returns the address of the app. */
 async function listen (t: Test, app: FastifyInstance): Promise<string> {
   t.teardown(() => app.close())
   return app.listen({ port: 0, host: '127.0.0.1' })
 }
 
-/** An app that was asked for a few users, again and again. */
+/** Starts an app to which repeated requests for a few users were sent; returns its address. */
 async function observed (t: Test, prefix = '', advisor: CacheMetricsOptions['advisor'] = true): Promise<string> {
   const app = Fastify()
   const url = await (async () => {
@@ -29,7 +29,7 @@ async function observed (t: Test, prefix = '', advisor: CacheMetricsOptions['adv
   return `${url}${prefix}`
 }
 
-/** A server that answers everything the same. */
+/** Starts a server that sends the same response to every request. */
 async function answering (t: Test, status: number, body: string, headers: Record<string, string> = {}): Promise<string> {
   const app = Fastify()
   app.get('/*', (_request, reply) => { void reply.code(status).headers(headers).type('application/json').send(body) })

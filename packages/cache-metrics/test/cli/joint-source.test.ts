@@ -7,7 +7,7 @@ import { run } from '../fixtures/run-cli.js'
 
 const SALT = 'a secret of both apps'
 
-/** The address of an app that was asked for the users from `first` to `first + 20`, ten times each. */
+/** Starts an app to which requests for the users from `first` to `first + 20` were sent, ten times each; returns its address. */
 async function observed (t: Test, first: number, advisor: Exclude<CacheMetricsOptions['advisor'], undefined>, guarded = false): Promise<string> {
   const app = Fastify()
   t.teardown(() => app.close())
@@ -30,7 +30,7 @@ t.test('report: two apps are reported on as if they shared one cache', async (t)
   const report = JSON.parse(stdout)
   t.match(report, { version: 1, source: '3 apps', notes: [/3 processes together/], advice: [{ name: 'user', verdict: 'good' }] })
   t.equal(status, { go: 0, 'no-go': 1 }[report.verdict as string] ?? 2)
-  // 600 requests for 40 keys, each of which is loaded once by the three apps together.
+  // The 600 requests are for 40 keys, each of which the three apps together load once.
   t.equal(report.advice[0].hitRate, 560 / 600)
   t.equal(JSON.parse((await run(argv(urls[0]!))).stdout).advice[0].hitRate, 180 / 200)
   t.match((await run(['plan', '--app', urls[0]!, '--app', urls[1]!])).stdout, /"allow": \[\n *"user"/)

@@ -9,7 +9,7 @@ const TTLS = [10, 60, 3600]
 const SIZES = [20, 100, 1000]
 const START = Date.UTC(2024, 4, 1, 10)
 
-/** Requests at about 20 a second for half an hour, of two hosts, by Zipf's law. */
+/** The requests of half an hour, about 20 a second, to two hosts, by Zipf's law. */
 const requests: readonly LoggedRequest[] = (() => {
   const next = random(11)
   let time = START
@@ -21,7 +21,7 @@ const requests: readonly LoggedRequest[] = (() => {
   })
 })()
 
-// Lines between those of a log; the first kinds are requests in a format of their own.
+// Lines that occur between those of a log; the first kinds are requests in another format.
 const BANNERS: ReadonlyArray<(at: number) => string> = [
   (at) => JSON.stringify({ level: 30, time: START + at, pid: 1, hostname: 'h', reqId: `req-${at}`, req: { method: 'GET', url: '/health' }, msg: 'incoming request' }),
   (at) => JSON.stringify({ level: 30, time: START + at, pid: 1, hostname: 'h', reqId: `req-${at - 1}`, res: { statusCode: 200 }, responseTime: 1, msg: 'request completed' }),
@@ -37,7 +37,7 @@ async function reportOf (t: Test, lines: readonly string[], ...more: string[]) {
   return JSON.parse(stdout)
 }
 
-/** The largest difference between the hit rates of a report and those of the exact simulation. */
+/** Returns the largest difference between the hit rates of a report and those of the exact simulation. */
 function errorOf (
   points: ReadonlyArray<{ ttl: number, entries: number, hitRate: number }>, sent: readonly LoggedRequest[], hasHost = false
 ): number {

@@ -9,7 +9,7 @@ const many = (count: number, line: (at: number) => string) => Array.from({ lengt
 const two = (value: number) => String(value % 60).padStart(2, '0')
 const combined = (at: number, path = `/a/${at % 10}`) => `10.0.0.1 - - [10/Oct/2000:13:00:${two(at)} +0000] "GET ${path} HTTP/1.1" 200 5 "-" "-"`
 
-// Shapes of foreign logs; what the report said of each was 100 % of one-hit keys.
+// Lines of unknown log formats, for which a wrong report of 100 % one-hit keys must not be made.
 const FOREIGN: Readonly<Record<string, (at: number) => string>> = {
   'JSON lines': (at) => `{"time":${at},"url":"/a","status":200}`,
   'JSON lines with blanks': (at) => `{ "level": 30, "reqId": "req-${at}" }`,

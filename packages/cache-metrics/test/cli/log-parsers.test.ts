@@ -10,7 +10,7 @@ import { anyCharacter } from '@x/test-kit/texts'
 const request: fc.Arbitrary<LoggedRequest> = fc.record({
   host: fc.stringMatching(/^[a-z][a-z0-9-]{0,10}\.example$/),
   method: fc.constantFrom('GET', 'HEAD', 'POST', 'OPTIONS'),
-  // Each server escapes quotes, backslashes and blanks of a target in its own way, so that a log has none of them.
+  // The targets contain no quotes, backslashes and blanks, since each server escapes them in its own way.
   target: fc.stringMatching(/^\/[!#-&(->@-[\]-_a-~]{0,30}(?:\?[!#-&(->@-[\]-_a-~]{1,20})?$/).filter((target) => !target.endsWith('?-')),
   status: fc.integer({ min: 100, max: 599 }),
   time: fc.integer({ min: Date.UTC(2002, 0), max: Date.UTC(2090, 0) }),

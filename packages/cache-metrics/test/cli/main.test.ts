@@ -10,7 +10,7 @@ const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 const TRACE = Array.from({ length: 1000 }, (_, at) => `user:${at % 50}`).join('\n')
 
-/** The tool as a process of its own. `closesAfter`: its reader closes the pipe after this number of chunks. */
+/** Runs the tool in a separate process. `closesAfter`: its reader closes the pipe after this number of chunks. */
 async function runProcess (argv: string[], stdin: string | Buffer = '', closesAfter = Infinity): Promise<Ran> {
   const child = spawn(process.execPath, ['--import=./.config/typescript-loader.js', CLI, ...argv], { cwd: ROOT })
   const ran = { status: 0, stdout: '', stderr: '' }
@@ -56,7 +56,7 @@ t.test('mistakes: a file name that a terminal would obey is printed without that
 })
 
 t.test('progress: is on a terminal, and is taken away', async (t) => {
-  // Lines that a chunk holds are read in less time than lies between two reports, so the clock is moved.
+  // The clock is moved, since the lines of one chunk are read in less time than there is between two reports of progress.
   const { now } = Date
   let time = now()
   Date.now = () => (time += 1000)
@@ -72,7 +72,8 @@ t.test('progress: is on a terminal, and is taken away', async (t) => {
 t.test('process: prints what a pipeline needs, with the status', async (t) => {
   const file = fileOf(t, gzipSync(TRACE), 'trace.gz')
   const argv = ['report', '--trace', file, '--rate', '20', '--ttl', '1,10,60', '--entries', '100,1000', '--min-days', '0', '--format', 'json']
-  // A process each for the two ends of the statuses, and for both ways in: a start takes longer than all of the work.
+  // Only two runs are separate processes, one for each end of the exit statuses, since starting a process takes longer than all of the
+  // work.
   const [good, poor, few, wrong] = await Promise.all([
     runProcess(argv),
     run(['plan', '--trace', '-'], { stdin: Array.from({ length: 500 }, (_, at) => `user:${at}`).join('\n') }),

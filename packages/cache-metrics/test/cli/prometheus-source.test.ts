@@ -2,7 +2,8 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { run } from '../fixtures/run-cli.js'
 
-// Answers of a real server are tested in test/servers/advisor-prometheus.test.ts; this file tests failures.
+// Starts a server with a fixed answer, for tests of failures. Answers of a real server are tested in
+// test/servers/advisor-prometheus.test.ts.
 async function answering (
   t: Test, answer: (query: string) => { status?: number, body: unknown }
 ): Promise<{ url: string, queries: string[] }> {

@@ -8,7 +8,7 @@ import { entriesOf } from '../fixtures/logs.js'
 const isLogLine = (line: string) => Object.keys(entriesOf(line)).length > 0
 const word = fc.stringMatching(/^[a-z][a-z0-9.]{0,12}$/)
 const client = fc.oneof(fc.ipV4(), fc.ipV6(), word)
-// A user may have blanks and brackets; a browser's or a scanner's target nearly everything, with quotes escaped.
+// The user may contain blanks and brackets. The target of a browser or scanner may contain nearly everything, with quotes escaped.
 const user = fc.oneof(fc.constant('-'), fc.stringMatching(/^[A-Za-z][A-Za-z (.\]-]{0,12}[a-z]$/))
 const target = fc.stringMatching(/^\/[!#-[\]-~]{0,40}$/)
 const request = fc.oneof(fc.tuple(fc.constantFrom('GET', 'HEAD', 'POST'), target).map(([method, path]) => `${method} ${path} HTTP/1.1`), fc.constant('-'), fc.constant('\\x16\\x03 \\"'))

@@ -30,7 +30,7 @@ const VIEW = {
 
 interface Asked { method: string; body: unknown; headers: Record<string, unknown> }
 
-/** An app that answers the endpoints of a rollout; what it is asked. */
+/** Starts an app that answers the endpoints of a rollout; returns its address, and the requests that it got. */
 async function answering (t: Test, status: number, body: unknown): Promise<{ url: string; asked: Asked[] }> {
   const app: FastifyInstance = Fastify()
   const asked: Asked[] = []

@@ -8,7 +8,7 @@ async function * inPieces (content: Buffer, size: number): AsyncGenerator<Buffer
   for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size)
 }
 
-/** The lines of a file or of standard input; `undefined` is one that is too long. */
+/** Returns the lines of a file or of standard input; `undefined` stands for a line that is too long. */
 async function read (
   file: string, stdin: AsyncIterable<Buffer> = inPieces(Buffer.alloc(0), 1),
   progress: (bytes: number, size: number | undefined) => void = () => {}

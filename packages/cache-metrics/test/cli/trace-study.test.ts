@@ -16,7 +16,7 @@ function studyOf (requests: ReadonlyArray<{ key: number, now: number }>, options
 
 t.test('points: are those of an exact simulation, in the order asked for', async (t) => {
   const requests = web07() ?? atRate(20, zipf(7, 0.9, 20_000, 76_000))
-  // Every other size and ttl for time's sake; the curve's own tests have them all.
+  // The sizes and ttls are only some of the usual ones, to save time; the tests of the reuse curve cover all.
   const options = { ...PLAIN, ttls: [3600, 10, 300], entries: [20_000, 100] }
   const points = studyOf(requests, options).points()
   const missRate = exactMissRates(requests)

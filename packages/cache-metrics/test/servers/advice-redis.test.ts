@@ -14,7 +14,7 @@ const LOADER = new URL('../../../../.config/typescript-loader.js', import.meta.u
 const TTLS = [1, 60]
 const ENTRIES = [100, 500, 2000]
 const ADVISOR = { ttls: TTLS, entries: ENTRIES, minRequests: 1, minDays: 0 }
-/** The number of requests that one process gets at a time, so that the order of all requests is known. */
+/** The number of requests that one process gets in a row, so that the order of all requests is known. */
 const BATCH = 20
 
 /** One process of an app. */
@@ -52,12 +52,12 @@ async function startRedis (t: Test): Promise<RedisServer> {
   return server
 }
 
-/** The options of Redis; the limits are long, since a machine that is busy with other tests may take seconds. */
+/** Returns the options of Redis. The limits are long, since a machine that runs other tests as well may take seconds. */
 function optionsOf ({ url }: RedisServer): object {
   return { url, connectTimeoutMs: 60_000, commandTimeoutMs: 30_000 }
 }
 
-/** Spreads a stream over processes, and returns its steps with the times at which they were carried out. */
+/** Distributes a stream over processes; returns its steps with the times at which they were carried out. */
 async function spread (steps: readonly Step[], children: readonly Child[]): Promise<Step[]> {
   const done: Step[] = []
   for (let at = 0; at < steps.length; at += BATCH) {
@@ -68,7 +68,7 @@ async function spread (steps: readonly Step[], children: readonly Child[]): Prom
   return done
 }
 
-/** The largest difference between the points of a report and an exact simulation of the stream. */
+/** Returns the largest difference between the points of a report and an exact simulation of the stream. */
 function worstError (report: Report, steps: readonly Step[]): number {
   const { points } = report.advice.find(({ name }) => name === 'item')!
   return Math.max(...ENTRIES.flatMap((entries) => exactMissRatesOf(steps, TTLS, entries).map((missRate, at) =>
@@ -83,7 +83,7 @@ t.test('four processes on one Redis foretell within 0.02 of an exact simulation 
   const [last, ...others] = children as [Child, ...Child[]]
   const alone = await last.report()
   t.match(alone, { source: 'this process' })
-  // A process stores its state when it closes.
+  // The processes are ended, since a process stores its state when it closes.
   for (const child of others) await child.end()
   const report = await last.report()
   t.match(report, { source: '4 processes', notes: [/4 processes together/] })

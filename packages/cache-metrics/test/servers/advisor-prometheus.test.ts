@@ -9,7 +9,7 @@ import { run } from '../fixtures/run-cli.js'
 t.setTimeout(300_000)
 
 const port = await freePort()
-// Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.
+// Prometheus is started at once, together with the app, since its first scrape takes place only after 5 s.
 const starting = startPrometheus(port)
 const app = Fastify()
 t.teardown(() => app.close())
@@ -44,7 +44,7 @@ const json = async (...argv: string[]) => {
   return { status: ran.status, found: JSON.parse(ran.stdout) }
 }
 
-// A counter grows from its first scrape on.
+// The first request is scraped before the others, since Prometheus counts an increase only from the first scrape on.
 await ask(1)
 await scraped(1)
 await ask(400)
@@ -56,9 +56,9 @@ t.test('report: is what a real Prometheus server has of an app', async (t) => {
   t.ok(found.observedSeconds > 0 && found.observedSeconds <= 600, `observed ${found.observedSeconds} s`)
   t.equal(status, { go: 0, 'no-go': 1 }[found.verdict as string] ?? 2)
 
-  // Less than a minute is taken for one.
+  // Rates are computed over at least a minute, even if the observed time is shorter.
   const rateSeconds = Math.max(60, found.observedSeconds)
-  // Prometheus extends what it saw by half an interval at each end: of two scrapes that is twice as much, the scrapes themselves included.
+  // Prometheus extrapolates by half an interval at each end. With only two scrapes the result may be twice the real increase.
   const about = (value: number, least: number) => value >= least && value <= least * 2.1
   t.ok(about(found.requests, 500), `${found.requests} requests`)
   const patterns = Object.fromEntries(found.measured.map((one: { name: string }) => [one.name, one]))
@@ -70,7 +70,7 @@ t.test('report: is what a real Prometheus server has of an app', async (t) => {
 
   const gates = Object.fromEntries(found.gates.map(({ name, value }: { name: string, value?: number }) => [name, value]))
   t.equal(gates['Candidate routes'], 2)
-  // The rate and the time are two queries, and a scrape between them makes one of the few intervals more.
+  // The rate and the time come from two queries. A scrape between them adds one interval to the few intervals of the rate.
   const candidates = gates['Candidate volume'] * rateSeconds
   t.ok(candidates >= 250 && candidates <= 1500, `${candidates} candidates`)
   t.ok(gates['Slow endpoints'] > 0 && gates['Slow endpoints'] < 0.5, `p95 ${gates['Slow endpoints']}`)
@@ -91,7 +91,7 @@ t.test('report: labels that nothing has', async (t) => {
 })
 
 t.test('report: a selector that is none', async (t) => {
-  // The last test: Prometheus evaluates its rules twice a second until it is closed.
+  // This is the last test, so it closes Prometheus, which evaluates its rules twice a second until then.
   t.teardown(() => prometheus.close())
   const { status, stderr } = await run(['report', '--prometheus', prometheus.url, '--selector', 'job=app'])
   t.equal(status, 3)

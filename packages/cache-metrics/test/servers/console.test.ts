@@ -10,15 +10,15 @@ t.setTimeout(300_000)
 const VIEWS = [390, 1440].flatMap((width) => [false, true].map((isDark) => ({ width, isDark })))
 const WIDE = { width: 1440, isDark: false }
 const PATH = '/internal/cache'
-/** A canary that an operator raises at once. */
+/** A canary whose percent an operator can raise at once. */
 const CANARY = { canary: { rampSeconds: 0 } }
-/** The sections of which each has its numbers. */
+/** The expression is true when each section shows its numbers. */
 const IS_FILLED = 'document.querySelectorAll("main section").length >= 8 && !document.querySelector("main").innerText.includes("Loading …")'
 
-/** The folder for screenshots of each view; `undefined`: none are made. */
+/** The folder for screenshots of each view; `undefined`: no screenshots are made. */
 const { SCREENSHOTS } = process.env
 
-/** Writes screenshots of the top of the page with its sections closed, and of the whole page with them open. */
+/** Writes screenshots: of the top of the page with its sections closed, and of the whole page with the sections open. */
 async function keepScreenshots (app: FastifyInstance, page: BrowserPage, file: string): Promise<void> {
   while (!await page.evaluate('document.querySelector("#now svg") !== null')) await makeConsoleTraffic(app, 30)
   await writeFile(`${file}-whole.png`, await page.screenshot(true))
@@ -58,7 +58,7 @@ t.test('console in Chromium', { skip }, async (t) => {
     await page.until(`${reads} === '5'`)
     await page.click('#pause')
     t.equal(await page.evaluate('document.querySelector("#pause").getAttribute("aria-pressed")'), 'true')
-    // Turns of the polls are counted, and come one after the other at once.
+    // Timers are replaced, so that the turns of the polls are counted and follow one another at once.
     await page.evaluate('globalThis.turns = 0; const wait = setTimeout; globalThis.setTimeout = (turn) => { turns++; return wait(turn) }; undefined')
     await page.until('turns > 20')
     const asked = page.requests.length
@@ -128,7 +128,7 @@ t.test('console in Chromium', { skip }, async (t) => {
       t.ok(await page.evaluate('document.scrollingElement.scrollWidth <= innerWidth'))
       if (SCREENSHOTS !== undefined) await keepScreenshots(app, page, `${SCREENSHOTS}/console-${view.width}-${view.isDark ? 'dark' : 'light'}`)
       const before = page.problems.length
-      // The DevTools protocol evaluates scripts whatever the policy of the page is.
+      // The DevTools protocol can evaluate scripts although the policy of the page forbids them.
       await page.evaluate(axeScript())
       const violations = await page.evaluate<{ id: string; nodes: string[] }[]>(`axe.run(document, { resultTypes: ['violations'] })
         .then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.slice(0, 5).map(({ html, failureSummary }) => html.slice(0, 200) + ' ' + failureSummary) })))`)
@@ -155,7 +155,7 @@ t.test('console in Chromium: a path with two slashes at its start, which an app 
 
 t.test('console in Chromium: hostile names are text', { skip }, async (t) => {
   const browser = await Chromium.start(t)
-  // Each text of the JSON is hostile, also those that no client can choose. Members that the page computes with keep their form.
+  // Each text in the JSON is made hostile, even those that no client can choose. Members with which the page computes are not changed.
   const KEPT = new Set(['at', 'generatedAt', 'registeredAt', 'kind', 'unit'])
   const hostile = (name: string, value: unknown): unknown => typeof value === 'string' && !KEPT.has(name) ? `${HOSTILE}${value}` : value
   const { app, url } = await listenWithConsole(t, { rollout: CANARY }, (each) => {

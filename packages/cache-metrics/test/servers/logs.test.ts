@@ -23,7 +23,7 @@ async function origin (t: Test): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** Requests of two hosts by Zipf's law, with queries and with what is no candidate. */
+/** Makes requests to two hosts by Zipf's law, with queries and with requests that are no candidates. */
 function requests (): Asked[] {
   const next = random(4)
   return zipf(3, 0.9, 40, REQUESTS).map((key) => {
@@ -51,12 +51,12 @@ for (const [name, server] of Object.entries(LOG_SERVERS)) {
       const text = await running.log(file, LAST)
       const lines = text.trimEnd().split('\n').filter((line) => !line.includes('/ready') && !line.includes(LAST))
       const candidates = sent.filter(({ path, method }) => method !== 'POST' && !path.startsWith('/none'))
-      // HAProxy writes each request three times here, in three forms.
+      // HAProxy is configured to log each request three times, in three forms.
       const copies = name === 'haproxy' ? 3 : 1
       const logged = candidates.flatMap((one) => Array<Asked>(copies).fill(one))
       const exact = hitRateOf(logged.map(({ host, path }, now) => ({ key: hasHost ? host + path : path, now })))
       for (const [prefix, wrap] of Object.entries(prefixed)) {
-        // Two of HAProxy's three forms have a prefix of syslog already.
+        // Two of the three forms of HAProxy already have a prefix of syslog.
         if (name === 'haproxy' && prefix === 'syslog') continue
         const args = format.includes(',') ? ['--fields', 'time=at,host=site.name,request=line,status=code,bytes=sent,seconds=took'] : []
         const { stdout, stderr } = await run(['report', '--trace', fileOf(t, lines.map(wrap).join('\n')), '--format', 'json', '--ttl', '86400', '--entries', SIZES.join(), ...args])

@@ -11,7 +11,7 @@ import { dailyCheck, dashboardQueries, type Query } from '../fixtures/queries.js
 t.setTimeout(300_000)
 
 const port = await freePort()
-// Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.
+// Prometheus is started at once, together with the app, since its first scrape takes place only after 5 s.
 const prometheus = startPrometheus(port)
 const redis = await RedisServer.start()
 const server = await startServer({
@@ -25,7 +25,7 @@ const server = await startServer({
 let stopUsers = async (): Promise<void> => {}
 t.teardown(stopAll)
 
-/** Ends all that takes processor time: the tests of other files follow, and those of this process end last. */
+/** Ends everything that uses processor time, since tests of other files follow in this process. */
 async function stopAll (): Promise<void> {
   await stopUsers()
   await server.stop()
@@ -34,7 +34,8 @@ async function stopAll (): Promise<void> {
 }
 
 /**
- * A request without a user, whose response the edge stores, from an address in the cached arm: at 50 % 127.0.0.1 is in the other one.
+ * Sends a request without a user, whose response the edge stores. The address is in the cached arm, whereas at 50 % 127.0.0.1 is in the
+ * control arm.
  */
 function askAnonymously (url: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -42,7 +43,10 @@ function askAnonymously (url: string): Promise<void> {
   })
 }
 
-/** A replay of records and twelve users, in both arms, until it is stopped: one who replays is one subject, and so in one arm. */
+/**
+ * Sends requests for records from twelve users until it is stopped. Several users are needed, since one user is one subject and therefore
+ * in one arm.
+ */
 function startUsers (url: string): () => Promise<void> {
   let isStopped = false
   const paths = ['/api/tables', '/api/user', '/api/profile', '/api/public/tables', '/api/data/tables/1/summary', '/api/users/1', '/api/records/1']
@@ -73,19 +77,19 @@ function startUsers (url: string): () => Promise<void> {
   }
 }
 
-/** Each query until it answers with a number. */
+/** Repeats each query until its result is a number. */
 async function answer (queries: Query[]): Promise<void> {
   for (const { where, expr } of queries) {
     await holds(`${where}: ${expr}`, async () => (await (await prometheus).query(expr)).some(({ value }) => Number.isFinite(value)), 120_000)
   }
 }
 
-/** The example server has no canary; `canary-metrics.test.ts` has one. */
+/** Whether a query is about a canary. The example server has none; `canary-metrics.test.ts` tests these queries. */
 const isOfCanary = (expr: string) => /cache_rollout_(stage|paused|verdict)/.test(expr)
 const needsErrors = ({ expr }: Query) => /cache_errors_total/.test(expr)
 const queries = [
   ...dashboardQueries(10),
-  // No day has passed yet.
+  // The offset of a day is replaced by one of a second, since no day has passed in the test.
   ...dailyCheck().map(({ where, expr }) => ({ where, expr: expr.replaceAll('offset 1d', 'offset 1s') }))
 ].filter(({ expr }) => !isOfCanary(expr))
 
@@ -107,7 +111,7 @@ t.test('prometheus: what it holds is what the app counts', async (t) => {
   t.same(arms.map(({ metric }) => metric.arm).sort(), ['cached', 'control'])
   const [ratio] = await (await prometheus).query('job_impl:cache_hit_ratio:rate5m')
   t.match(ratio, { metric: { job: 'app', impl: 'redis' } })
-  // A young series begins with a rate of 0.
+  // The test waits for a rate between 0 and 1, since a new series begins with a rate of 0.
   const hitRate = async (): Promise<number> => (await (await prometheus).query('job_impl:cache_hit_ratio:rate5m'))[0]!.value
   await holds('the hit rate is that of a cache that is used', async () => { const rate = await hitRate(); return rate > 0 && rate < 1 }, 60_000)
   await holds('load time is saved', async () => (await (await prometheus).query('sum(job_key_pattern:cache_saved_load_seconds:rate5m)'))[0]!.value > 0, 60_000)

@@ -16,7 +16,7 @@ const read = (name: string) => readFileSync(join(CONFIG, name), 'utf8')
 const RUNBOOKS = join(CONFIG, '../runbooks')
 const ruleTests = readdirSync(CONFIG).filter((name) => name.endsWith('.test.yml'))
 
-/** The output of promtool, and its exit status. */
+/** Runs promtool; resolves with its output and its exit status. */
 function promtool (...args: string[]): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
     execFile('promtool', args, { cwd: CONFIG, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
@@ -25,7 +25,7 @@ function promtool (...args: string[]): Promise<{ status: number; output: string 
   })
 }
 
-/** Runs tests of the rules, which are made here. JSON is YAML. */
+/** Runs generated tests of the rules. They are written as JSON, which is valid YAML. */
 async function testRules (t: Test, tests: object): Promise<{ status: number, output: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'cache-metrics-rules-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
@@ -42,24 +42,27 @@ t.test('promtool: the scrape configuration is valid, with the rules that it load
 })
 
 t.test('promtool: the rules hold what their tests say', async (t) => {
-  // At once: each evaluates every rule for hours or days.
+  // The files are tested at the same time, since each test evaluates every rule for hours or days.
   await Promise.all(ruleTests.map(async (name) => {
     const { status, output } = await promtool('test', 'rules', name)
     t.equal(status, 0, `${name}: ${output}`)
   }))
 })
 
-/** Whether a fault hits the series of a name. */
+/** The name of a fault's subject, and a function that returns whether the fault affects the series with a given name. */
 type Subject = readonly [what: string, isHit: (name: string) => boolean]
 
-/** Uncounted candidates look like no candidates, and an app without any metrics has to be checked. */
+/**
+ * Whether an alert is intended. Candidates that are not counted look like no candidates, and an app without any metrics must be checked by
+ * an operator.
+ */
 function isMeant (what: string, fault: Fault, instances: string): boolean {
   if (instances === 'one') return false
   if (what === 'every_series') return fault !== 'young' && fault !== 'reset'
   return what === 'cache_candidate_requests' && fault !== 'reset' && fault !== 'interrupted'
 }
 
-/** Each subject with each fault, in one process or in both of a job of its own: the alerts that fire. */
+/** Applies each fault to each subject, in one process or in both processes of a separate job; returns the alerts that fire. */
 async function alertsUnderFaults (
   t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[]
 ) {
@@ -70,7 +73,8 @@ async function alertsUnderFaults (
     return ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: `1x${steps}` }) as object).concat(healthySeries(job).flatMap((series) =>
       notation(series, steps, isHit(series.name) && (instances === 'both' || series.labels.instance === 'a') ? fault : undefined) ?? []))
   })))
-  // Many jobs at a time, as each step costs promtool more than each series; not all, as a query has a limit.
+  // Twenty jobs are tested together, since each step costs promtool more than each series. Not all are tested together, since a query has a
+  // limit.
   const tests = Array.from({ length: Math.ceil(jobs.length / 20) }, (_, at) => ({
     interval: `${minutes}m`,
     input_series: jobs.slice(20 * at, 20 * at + 20).flat(),
@@ -90,7 +94,7 @@ t.test('alerts: none fires of a healthy app while series are missing, renamed, g
   for (const [subjects, times, where] of [
     [[...used, ...histograms, ['every_series', () => true]], [150, 2, 4], ['both']],
     [inRatios, [150, 2, 4], ['one']],
-    // Against the day before.
+    // Hits and misses are also compared with the day before, so their faults are tested over a longer time.
     [used.filter(([what]) => /hits|miss/.test(what)), [432, 5, 15], ['both']]
   ] as const) {
     const { status, output } = await alertsUnderFaults(t, subjects as readonly Subject[], times, where)
@@ -118,7 +122,7 @@ t.test('alerts: without its metrics an app is one to look at, and so is one with
 t.test('alerts: each is tested before it fires and when it fires, and leads to its runbook', async (t) => {
   const rules = read('alert-rules.yml').split('- alert: ').slice(1)
   const names = rules.map((rule) => /^\w+/.exec(rule)![0])
-  // An expectation on one line: "expr: …, eval_time: …, exp_samples: …".
+  // Each expectation is put on one line: "expr: …, eval_time: …, exp_samples: …".
   const expectations = ruleTests.map(read).join('').replaceAll(/\n +(eval_time|exp_samples)/g, ' $1').split('\n')
   for (const [at, name] of names.entries()) {
     const own = expectations.filter((line) => line.includes(`ALERTS{alertname="${name}",alertstate="firing"}`) && line.includes('exp_samples'))
@@ -147,7 +151,7 @@ t.test('runbooks: their links lead to files, and the panels that they name are i
   }
 })
 
-// A share of loading in all requests: loads have no route, and requests no key pattern.
+// The panels whose query is about all requests together: loads have no route, and requests no key pattern.
 const OF_THE_WHOLE = new Set(['Share of request time that is loading'])
 
 t.test('dashboards: every query obeys the variables whose labels its metric has, and panels lead to runbooks that exist', async (t) => {
@@ -179,7 +183,7 @@ t.test('queries: those of the dashboards and of the daily check are PromQL', asy
   t.teardown(() => rmSync(folder, { recursive: true }))
   const queries = [...dashboardQueries(), ...annotationQueries(), ...dailyCheck()]
   const rules = queries.map(({ expr }, at) => ({ record: `query:${at}`, expr }))
-  // JSON is YAML.
+  // The file is written as JSON, which is valid YAML.
   writeFileSync(join(folder, 'queries.yml'), JSON.stringify({ groups: [{ name: 'queries', rules }] }))
   const { status, output } = await promtool('check', 'rules', join(folder, 'queries.yml'))
   t.equal(status, 0, output)

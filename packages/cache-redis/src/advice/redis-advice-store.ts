@@ -5,12 +5,12 @@ import type { AdviceKeys } from '../entries/keys.js'
 import { MAX_LEASE_MS } from '../rollout/rollout-scripts.js'
 import { StoreCalls } from '../rollout/store-calls.js'
 
-/** The maximum size of a state in bytes; a larger one is not from this package. */
+/** The maximum size of an advisor's state in bytes; a larger state is not from this package. */
 export const MAX_STATE_BYTES = 8 * 1024 * 1024
-/** Milliseconds for which a state stays that no process continues: 14 days. */
+/** Milliseconds, 14 days, after which an advisor's state expires unless a process continues it. */
 const LIFETIME_MS = 14 * 86_400_000
 
-/** The states of the advisors in Redis, below the key prefix; the leases and scripts are those of the rollout. */
+/** The states of the advisors in Redis, below the key prefix. The store uses the leases and scripts of the rollout. */
 export class RedisAdviceStore implements AdviceStore {
   readonly #calls: StoreCalls
   readonly #keys: AdviceKeys
@@ -56,7 +56,7 @@ export class RedisAdviceStore implements AdviceStore {
     return states
   }
 
-  /** All later calls reject. */
+  /** After `close` has been called, all calls of the store reject. */
   close (): void {
     this.#calls.close()
   }

@@ -26,7 +26,7 @@ export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => u
   }
 }
 
-// `String()` is not used, since the conversion of the thrown value may itself throw.
+// `String()` is not used here, since converting the thrown value to text may itself throw.
 function textOf (cause: unknown): string {
   if (cause instanceof Error) return cause.message
   return typeof cause === 'string' ? cause : `a thrown ${typeof cause}`

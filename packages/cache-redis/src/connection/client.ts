@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
-/** An ioredis client: one of the app, or one that the cache made. */
+/** An ioredis client: either the app's own, or one that the cache made. */
 export type Client = Redis | Cluster
 
 /** Options that leave the replies of Redis unchanged: `replyMapping` of ioredis would change their types. */

@@ -8,7 +8,7 @@ import { natMapFor } from './nat-map.js'
 import type { RedisCacheSettings } from '../options.js'
 import { SentinelWatch } from './sentinel-watch.js'
 
-/** The Redis clients of a cache. */
+/** The Redis clients that one cache uses. */
 export interface Clients {
   /**
    * The Redis clients over which entries are spread, at least one, which have begun to connect. The first one also carries tokens, locks
@@ -34,7 +34,8 @@ export function connect (settings: RedisCacheSettings, isIdle: () => boolean, wa
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
   for (const each of lanes) {
     defineScripts(each)
-    // Errors of the other clients are ignored: the first client reports outages, and ioredis prints errors without a listener.
+    // Errors of all clients but the first are ignored: the first client reports outages. A listener is needed, since ioredis prints errors
+    // that have no listener.
     if (each !== lanes[0]) each.on('error', () => {})
   }
   return {
@@ -52,7 +53,7 @@ interface Target {
   readonly isIdle: () => boolean
   readonly endpoints: readonly Endpoint[]
   readonly tls: ConnectionOptions | undefined
-  /** The options of ioredis that all modes have. */
+  /** The options of ioredis that do not depend on the mode. */
   readonly common: ClientOptions
   readonly natMap: ClusterOptions['natMap'] | undefined
 }
@@ -77,7 +78,7 @@ function makeClients (settings: RedisCacheSettings, isIdle: () => boolean, warn:
 function commonOptions (settings: RedisCacheSettings, first: Endpoint, tls: ConnectionOptions | undefined): ClientOptions {
   return {
     connectTimeout: settings.connectTimeoutMs,
-    // A stopped server keeps its connections open; without a time limit the client would never leave it.
+    // A stopped server leaves its connections open; without a time limit the client would never leave it.
     socketTimeout: settings.socketTimeoutMs,
     maxRetriesPerRequest: 0,
     // A command that was sent before the connection broke may have run; its caller decides whether to send it again.
@@ -121,7 +122,8 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
 }
 
 function clusterClient ({ settings, isIdle, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
-  // `retryStrategy` and `enableOfflineQueue` are left out of the options for a Cluster's nodes, since ioredis sets both for each node.
+  // `retryStrategy` and `enableOfflineQueue` are left out of the options for a Cluster's nodes, since ioredis itself sets both options for
+  // each node.
   const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
   const nodes = endpoints.map(({ host, port, servername }) =>
     servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
@@ -137,7 +139,7 @@ function clusterClient ({ settings, isIdle, endpoints, tls, common, natMap }: Ta
   return cluster
 }
 
-/** Reconnects the clients that are not connected to the new master. */
+/** Returns a function that reconnects those clients that are not connected to the new master. */
 function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => void {
   return (host, port) => {
     for (const lane of lanes) {
@@ -175,8 +177,8 @@ function leaveReplicas (): (error: Error) => boolean {
 }
 
 /**
- * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends the interval. ioredis opens
- * a connection for each refresh, so an idle process makes none: its first operation follows a redirection. The option
+ * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends the interval. ioredis opens a
+ * connection for each refresh, so an idle process refreshes nothing: its first operation follows a redirection instead. The option
  * `slotsRefreshInterval` is not used: a client closed during a refresh keeps the process alive (ioredis 6.0.0).
  */
 function refreshSlots (cluster: Cluster, everyMs: number, isIdle: () => boolean): () => void {

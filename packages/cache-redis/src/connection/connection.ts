@@ -9,13 +9,13 @@ import { listen } from './shared-listeners.js'
 
 export type { Client }
 
-/** The callbacks of a `Connection` to Redis. */
+/** The callbacks of a `Connection`, which watches the masters of Redis. */
 export interface ConnectionEvents {
-  /** Is called when a server answers again, or another server answers: waiting operations may be tried again. */
+  /** Called when a server answers again, or when another server answers, so that waiting operations may be tried again. */
   readonly onChange: () => void
   /** Called when the connection to Redis fails, once per kind of failure. The message contains no credentials. */
   readonly onError: (error: Error) => void
-  /** Is called once, for any number of nodes and attempts, when Redis refuses a command or channel that the cache needs. */
+  /** Called once, for any number of nodes and attempts, when Redis refuses a command or channel that the cache needs. */
   readonly onRefused: Warn
 }
 
@@ -62,7 +62,8 @@ export class Connection {
       this.#stops.push(
         listen(client, '+node', (redis: Redis) => this.#add(redis)),
         listen(client, '-node', (redis: Redis) => this.#remove(redis)),
-        // A Cluster is ready without any connection to a node, and has no error for a node that refuses HELLO.
+        // A client of a Cluster is ready before it is connected to any node, and emits no error if a node refuses HELLO, so errors of nodes
+        // are checked here.
         listen(client, 'node error', (error: ConnectionError) => { if (isHelloRefusal(error)) void this.#noteFailure(error) }),
         listen(client, 'ready', events.onChange)
       )
@@ -115,7 +116,7 @@ export class Connection {
     if (isCluster(this.client)) this.client.refreshSlotsCache()
   }
 
-  /** Stops watching the masters of the connection. The Redis client stays open. */
+  /** Stops watching the masters of the connection, and leaves the Redis client open. */
   close (): void {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -125,7 +126,8 @@ export class Connection {
   }
 
   /**
-   * Reports each kind of connection failure once. One cause may alternate between kinds: a server that wants TLS resets reads and writes.
+   * Reports each kind of connection failure once. One cause may produce several kinds: a server that requires TLS resets both reads and
+   * writes.
    */
   async #noteFailure (error: ConnectionError): Promise<void> {
     // The error of a Cluster does not name the reason; its property `lastNodeError` does.

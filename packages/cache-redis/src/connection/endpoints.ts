@@ -1,7 +1,7 @@
 import { REDIS_PORT } from './redis-port.js'
 import { OptionInvalid } from '@x/cache-core/suite'
 
-/** The address of a Redis server, from the options. */
+/** The address of one Redis server, as the options give it. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly username?: string
   readonly password?: string
   readonly db?: number
-  /** The IP version that a host name is resolved to; 0: either. */
+  /** The IP version to which a host name is resolved: 4 or 6; 0: either. */
   readonly family?: number
 }
 
@@ -27,7 +27,8 @@ const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alon
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * Returns the addresses of the Redis servers from the options; the other settings of the first address apply to all servers.
+ * Returns the addresses of the Redis servers that the options contain. Settings of the first address, such as the password, apply to all
+ * servers.
  * @throws `CACHE_ERR_OPTION_INVALID`, without the URL, which may contain a password
  */
 export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {
@@ -44,7 +45,7 @@ export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] 
   return endpoints
 }
 
-/** Parses one Redis URL. Its query is read as in ioredis; a part without effect is refused. */
+/** Parses one Redis URL. Its query has the same meaning as in ioredis; a part that would have no effect is refused. */
 function parse (url: string): Endpoint {
   let parsed: URL
   let username: string

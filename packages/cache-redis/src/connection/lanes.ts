@@ -24,8 +24,8 @@ export class Lanes {
 }
 
 /**
- * Sends all commands that a Redis client receives in one tick with one system call, the most expensive part of a command. Unlike a
- * pipeline, this delays no command: a single command is sent at the end of its own tick.
+ * Sends all commands that a Redis client receives in one tick with one system call, since a system call takes the largest part of a
+ * command's time. Unlike a pipeline, this delays no command: a single command is sent at the end of its own tick.
  */
 export function sendTogether (client: Client): void {
   const { stream } = client as { stream?: Socket }

@@ -9,15 +9,18 @@ export interface MasterReply<T> { readonly value: T; readonly node: Node; readon
 
 /** The options of `callMaster`. */
 export interface MasterCallOptions<P> {
-  /** Chooses a connection to the master. Default: its data connection. */
+  /** Selects the connection to the master for the command. Default: the master's data connection. */
   readonly connectionOf?: (node: Node) => Redis
-  /** Computes an argument of the command from the master's identity; runs again for each further master. An error ends the call. */
+  /**
+   * Computes an argument of the command from the master's identity; it is called again for each further master. If it rejects, the call
+   * ends.
+   */
   readonly prepare?: (serverId: string) => Promise<P>
 }
 
 /** The maximum number of redirections that one call of a master follows; two redirections are usual while a Cluster slot moves. */
 const MAX_REDIRECTIONS = 8
-/** The maximum number of searches for the master that one call of it starts; each search includes the client's own retries. */
+/** The maximum number of times that one call searches for the master; each search includes the client's own retries. */
 const MAX_SEARCHES = 2
 
 /**
@@ -34,8 +37,8 @@ export async function callMaster<T, P = undefined> (
   let searches = 0
   for (;;) {
     let failure: unknown
-    // A single server gets the command even if its identity is not known: its refusal names the reason, and makes the client leave a
-    // replica.
+    // A single server gets the command even if its identity is not known. If it refuses the command, its error names the reason, and makes
+    // the client leave a replica.
     const serverId = node?.serverId ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
     const prepared = (serverId === undefined || options.prepare === undefined ? undefined : await options.prepare(serverId)) as P
     try {
@@ -67,7 +70,8 @@ export async function callMaster<T, P = undefined> (
       isAsking = redirection?.isMoved === false
       continue
     }
-    // No connection to the master is known: PTTL makes the client follow redirections and failovers, and so find new servers.
+    // No connection to the master is known: a PTTL command makes the client follow redirections and failovers, so that it connects to the
+    // new servers.
     if (++searches > MAX_SEARCHES) throw failure
     await connection.client.pttl(key)
     node = connection.owner(key)
@@ -75,7 +79,7 @@ export async function callMaster<T, P = undefined> (
   }
 }
 
-/** The target of a MOVED or ASK reply; `undefined` for other errors. */
+/** Returns the target address of a MOVED or ASK reply; `undefined` for other errors. */
 export function parseRedirection (error: unknown): { readonly isMoved: boolean; readonly address: string } | undefined {
   if (!(error instanceof Error)) return undefined
   const [kind, , address] = error.message.split(' ')

@@ -4,7 +4,9 @@ import { guard, type Warn } from './app-callback.js'
 /** The address of a server, and the name in its certificate if that is not `host`. */
 export interface NatTarget { readonly host: string; readonly port: number; readonly servername?: string }
 
-/** A map from the `host:port` that Redis announces to the address for this process; other addresses stay as they are. */
+/**
+ * A map from the `host:port` that Redis announces to the address for this process; addresses that are not in the map are used unchanged.
+ */
 export type NatMap = Readonly<Record<string, NatTarget>> | ((announced: string) => NatTarget | null | undefined)
 
 type Mapped = { host: string; port: number; servername?: string; tls?: ConnectionOptions }
@@ -12,7 +14,7 @@ type Mapped = { host: string; port: number; servername?: string; tls?: Connectio
 /** A `natMap` in the form that ioredis accepts: the name in the certificate is added to the TLS options of the connection. */
 export function natMapFor (natMap: NatMap, tls: ConnectionOptions | undefined, warn: Warn): (announced: string) => Mapped | null {
   let found: NatTarget | null | undefined
-  // ioredis calls the function from a socket's handler, where a throw would end the process.
+  // ioredis calls the function from a socket's handler, where an exception would end the process.
   const ask = typeof natMap === 'function'
     ? guard('natMap', (announced: string) => { found = natMap(announced) }, warn)
     : (announced: string) => { found = Object.hasOwn(natMap, announced) ? natMap[announced] : undefined }

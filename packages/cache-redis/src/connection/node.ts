@@ -15,7 +15,7 @@ export interface NodeSettings extends TrackerEvents {
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
-  /** Whether no operation of the cache ran lately; heartbeats are then sent less often. */
+  /** Whether no operation of the cache ran in the last five seconds; heartbeats are then sent less often. */
   readonly isIdle: () => boolean
 }
 
@@ -28,7 +28,7 @@ const MAX_PAUSE_MS = 60_000
 export class Node {
   /** The identity of the Redis server that answers now; `undefined` while it is not known, and for a replica. */
   serverId: string | undefined
-  /** The reason why the server identity is not known, if the server itself is the reason. */
+  /** The reason why the server identity is not known, if the server itself has reported it. */
   problem: Error | undefined
   readonly redis: Redis
   readonly #settings: NodeSettings
@@ -45,9 +45,12 @@ export class Node {
   #connection = 0
   #refusals = 0
   #nextPollAt = -Infinity
-  /** The time at which the last INFO was sent. */
+  /** The time at which the last INFO command was sent. */
   #askedAt = -Infinity
-  /** The first INFO after a pause of the heartbeats, while its reply is pending: the role may have changed unnoticed during the pause. */
+  /**
+   * The first INFO after a pause of the heartbeats, while its reply is pending. During the pause the role of the server may have changed
+   * without a message.
+   */
   #proof: Promise<void> | undefined
 
   constructor (redis: Redis, settings: NodeSettings, changed: () => void) {
@@ -75,11 +78,11 @@ export class Node {
     return this.isTrustedAt(this.#settings.now())
   }
 
-  /** As `isTrusted`, for a caller that has read the clock already. */
+  /** Returns `isTrusted` for the time `now`, for a caller that has already read the clock. */
   isTrustedAt (now: number): boolean {
     const tracker = this.#tracker
     if (tracker === undefined || this.#proof !== undefined || this.#isOverdueAt(now)) return false
-    // The two identities are compared as text only once, since a near cache calls this at each read.
+    // The identities of the two connections are compared as text only once, since a near cache calls this function at each read.
     if (tracker.runId !== this.#sameRunId) {
       if (tracker.runId !== this.#runId) return false
       this.#sameRunId = tracker.runId
@@ -87,7 +90,7 @@ export class Node {
     return tracker.isAliveAt(now)
   }
 
-  /** A connection for writes that are followed by WAIT. */
+  /** The connection for writes that must be followed by WAIT. */
   get writer (): Redis {
     if (this.#writer !== undefined) return this.#writer
     this.#writer = this.redis.duplicate({
@@ -113,7 +116,7 @@ export class Node {
     return this.serverId
   }
 
-  /** Sends the heartbeat of one `heartbeatMs`; in an idle process only every five seconds. */
+  /** Sends the heartbeat that is due every `heartbeatMs`; in an idle process only every five seconds. */
   tick (isIdle: boolean): void {
     if (!isIdle || this.#settings.now() - this.#askedAt >= IDLE_BEAT_MS) this.#beat()
     else this.#tracker?.restartIfLate()
@@ -148,7 +151,7 @@ export class Node {
       info = String(await this.redis.info('server', 'replication'))
     } catch (error) {
       if (connection !== this.#connection) return
-      // The server identity is unknown without a reply, and no entry that depends on it is served.
+      // Without a reply the server identity is not known, and no entry that depends on it is served.
       this.problem = isReply(error) ? error : undefined
       if (isRefusal(error)) this.#noteRefusal(`Redis refuses INFO (${publicText(error)})`)
       this.#setServerId(undefined)

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.js'
 import { isReply } from './redis-errors.js'
 
-/** Rejects unless Redis answers and a master is known; the error has the reason. */
+/** Rejects unless Redis answers and a master is known; the error contains the reason. */
 export async function ping (connection: Connection): Promise<void> {
   try {
     await connection.client.ping()

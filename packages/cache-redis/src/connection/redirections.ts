@@ -7,7 +7,7 @@ interface Mapping { natMapper?: (announced: unknown) => { host?: string; port?: 
 /** The form of an address that a server announces: a host name or an IP address, and a port. */
 const ADDRESS = /^[\w.:%[\]-]*:(\d{1,5})$/
 
-/** Whether an address that a server announced has a port to connect to. */
+/** Whether an announced address has a form with a port, so that a client can connect to it. */
 export function isAddress (announced: unknown): boolean {
   const port = typeof announced === 'string' ? Number(ADDRESS.exec(announced)?.[1]) : (announced as { port?: unknown } | null | undefined)?.port
   return Number.isInteger(port) && port as number >= 1 && port as number <= 65_535
@@ -23,7 +23,7 @@ export function guardRedirections (cluster: Cluster): void {
   if (natMapper === undefined || Object.hasOwn(mapping, 'natMapper')) return
   mapping.natMapper = (announced) => {
     if (isAddress(announced)) return natMapper.call(cluster, announced)
-    // A closed Cluster has no node; the default address is then never connected to.
+    // A closed Cluster client has no node; the default address stands for it, and no connection to it is made.
     const { host = '127.0.0.1', port = REDIS_PORT } = cluster.nodes('all')[0]?.options ?? {}
     return { host, port }
   }

@@ -75,7 +75,7 @@ export function publicText (error: Error): string {
   let shown = text.slice(kind.length)
   for (const argument of Array.isArray(command?.args) ? command.args : []) {
     if (typeof argument !== 'string' && !(argument instanceof Uint8Array)) continue
-    // A reply may repeat only the beginning of a long argument, so only the beginning is removed.
+    // Redis may repeat only the beginning of a long argument, so only the beginning is searched for and removed.
     const part = String(argument.slice(0, MAX_TEXT))
     if (part.length >= MIN_ARGUMENT) shown = shown.replaceAll(part, '…')
   }
@@ -96,9 +96,9 @@ export function withoutSecrets (thrown: unknown): Error {
   return typeof code === 'string' && /^\w+$/.test(code) ? Object.assign(cleaned, { code }) : cleaned
 }
 
-/** The command, key or channel that a NOPERM reply refuses. */
+/** Returns the command, key or channel that a NOPERM reply refuses. */
 function refusedBy (message: string): string {
-  // The name of the user may already be removed from the text, so both forms are recognised.
+  // Another function may already have removed the user's name from the text, so both forms are recognised.
   if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)
   const command = /'([^']+)' command/.exec(message)?.[1]
   if (command !== undefined) return `the command "${command}" (ACL: +${command})`

@@ -12,7 +12,10 @@ const CHANNEL = '+switch-master'
 export class SentinelWatch {
   readonly #sentinels: readonly Redis[]
 
-  /** `onSwitch` is called once per Sentinel, with the address of the new master; it must not throw. */
+  /**
+   * Subscribes at all Sentinels.
+   * @param onSwitch called once per Sentinel with the address of the new master; must not throw
+   */
   constructor (
     sentinels: readonly { host: string; port: number }[], options: ClientOptions, masterName: string,
     onSwitch: (host: string, port: number) => void, warn: Warn

@@ -3,7 +3,7 @@ import { closeClient, isCluster, type Client } from './client.js'
 import { listen } from './shared-listeners.js'
 
 type Listener = (message: string) => void
-/** Is called when the channel is subscribed again after a lost connection, so that messages may have been missed. Must not throw. */
+/** Called when the channel is subscribed again after a lost connection, during which messages may have been missed. Must not throw. */
 type Resumed = () => void
 
 /** Milliseconds after a lost connection before the next node of a Cluster is tried. */
@@ -107,7 +107,7 @@ export class Subscriber {
     own.subscribe(...this.#listeners.keys()).then(() => {
       for (const listeners of this.#listeners.values()) for (const resumed of listeners.values()) resumed()
     }, () => {
-      // A failed subscription is ignored here: its connection ends, and the next one subscribes again.
+      // A failed subscription is ignored here, since its connection ends and the next connection subscribes again.
     })
   }
 }

@@ -7,7 +7,7 @@ const RANDOM_CHARACTERS = 12
 const SERVER_ID_CHARACTERS = 8
 /** The length of a server identity in a stored token, in characters. */
 export const MAX_SERVER_ID_LENGTH = SERVER_ID_CHARACTERS
-/** The maximum length of a token without its server identity, in characters: that after a soft invalidation. */
+/** The maximum length of a token without its server identity, in characters: the length of a token after a soft invalidation. */
 export const MAX_TOKEN_LENGTH = RANDOM_CHARACTERS + 1 + RANDOM_CHARACTERS
 const SHAPE = new RegExp(`^([\\w-]{${RANDOM_CHARACTERS}})([\\w-]{${SERVER_ID_CHARACTERS}})(\\.[\\w-]{${RANDOM_CHARACTERS}})?$`)
 
@@ -22,8 +22,8 @@ export function isOwn (text: string): boolean {
 }
 
 /**
- * Parses a stored token. The part after a dot, which a soft invalidation writes, belongs to the token. A text of another form was
- * written by another program: this token gets an empty server identity, which no master has, so that the token is replaced.
+ * Parses a stored token. The part after a dot, which a soft invalidation writes, belongs to the token. A text of another form was written
+ * by foreign software; its token gets an empty server identity, which no master has, so that the token is replaced.
  */
 export function readToken (text: string): BoundToken {
   const [, random, serverId, soft = ''] = SHAPE.exec(text) ?? []

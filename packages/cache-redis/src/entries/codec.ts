@@ -9,14 +9,14 @@ import {
 import { isTextual, type Serializer } from './serializers.js'
 
 /**
- * A compression of stored values. Each stored entry names it by its id, so that processes with different settings read each other's
- * entries. An entry whose compression takes longer than half of `commandTimeoutMs` is not stored.
+ * A compression of stored values. Each stored entry contains the id of its compression, so that processes with different settings read each
+ * other's entries. An entry whose compression takes longer than half of `commandTimeoutMs` is not stored.
  */
 export interface Compression {
   /** The number that names the compression in an entry: 1 is gzip, 2 is brotli; compressions of the app's own use 128 to 255. */
   readonly id: number
   compress (bytes: Uint8Array): Promise<Uint8Array>
-  /** Must reject if the decompressed value would have more than `maxBytes` bytes. */
+  /** Decompresses a value. The promise must reject if the decompressed value would have more than `maxBytes` bytes. */
   decompress (bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
 }
 
@@ -39,7 +39,7 @@ export const brotliCompression: Compression = {
   decompress: (bytes, maxBytes) => asyncUnbrotli(bytes, { maxOutputLength: maxBytes })
 }
 
-/** The settings of a `Codec`: serializer, compression and limits. */
+/** The settings of a `Codec`, which encodes entries: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
   /** The size in bytes from which on values are compressed; `Infinity`: no value is compressed. */
@@ -50,7 +50,7 @@ export interface CodecOptions {
   limitMs: number
 }
 
-/** A serialised value: later changes of the original value do not change this one. `size` is in bytes. */
+/** A serialised value: later changes of the original value do not change this one. `size`: its length in bytes. */
 export interface Serialised { readonly kind: FrameMeta['payload']; readonly bytes: Uint8Array | string; readonly size: number }
 
 /** A decoded entry; `ttlMs` is `undefined` for plain JSON. */
@@ -177,7 +177,7 @@ export class Codec {
   #open (meta: FrameMeta, payload: Buffer): DecodedPayload | CacheError {
     const { ttlMs, windowMs, ownServerId, tags } = meta
     try {
-      // The payload is copied, since it is part of a buffer of the socket that other replies share.
+      // The payload is copied if it is the value itself: it is part of a socket's buffer, which it shares with other replies.
       const isRaw = meta.payload === PAYLOAD_BYTES
       const value = isRaw ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
       return { value, ttlMs, windowMs, ownServerId, tags, payload, isRaw }

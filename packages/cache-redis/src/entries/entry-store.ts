@@ -12,31 +12,31 @@ import { quiet } from './quiet.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
 /**
- * Options of a read of an entry from Redis. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: PTTL is
- * sent with the read; otherwise PTTL is sent only for an entry with a stale window. `isDirect`: the entry is read from Redis, even if this
- * process holds a copy.
+ * Options of a read of an entry from Redis. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: the
+ * remaining lifetime is read together with the entry; otherwise PTTL is sent only for an entry with a stale window. `isDirect`: the entry
+ * is read from Redis, even if this process holds a copy.
  */
 export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean; readonly isDirect: boolean }
 
 /** The stored bytes of an entry with their place, and the reply of PTTL if PTTL was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
-/** The functions and objects that entries are read and written with. */
+/** The functions and objects with which entries are read and written. */
 export interface EntriesDeps {
   readonly connection: Connection
   readonly keys: Keys
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly codec: Codec
-  /** Copies of entries in this process; `undefined`: every read goes to Redis. */
+  /** The copies of entries in this process; `undefined`: there is no near cache, so every read goes to Redis. */
   readonly near?: NearCache | undefined
   /** Returns the Redis client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
 }
 
 /**
- * Reads and writes entries. A read takes one round trip while the generation and the tokens are remembered or the caller names the
- * tags, else two. The methods reject with the error of the connection, or the codec's `CacheError`.
+ * Reads and writes entries. A read takes one round trip if the generation is remembered, and if the tokens are remembered or the caller
+ * names the tags; otherwise it takes two. The methods reject with the error of the connection, or the codec's `CacheError`.
  */
 export class Entries {
   readonly #connection: Connection
@@ -84,7 +84,7 @@ export class Entries {
   find (key: string, options: ReadOptions): Promise<FoundEntry | null> {
     if (this.#near !== undefined) return this.#findNear(this.#near, key, options)
     const known = this.#tokens.remembered(GENERATION)
-    // The most frequent read (a remembered generation, no tags) has its own path with as few promises as possible.
+    // The most frequent read, with a remembered generation and without tags, has a separate path with as few promises as possible.
     if (known !== undefined && !options.wantsTime && options.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
@@ -97,8 +97,8 @@ export class Entries {
   }
 
   /**
-   * Reads an entry from Redis, and holds a copy of it in the near cache. PTTL is always sent: Redis may remove an expired entry, and send
-   * its message, later.
+   * Reads an entry from Redis, and holds a copy of it in the near cache. PTTL is always sent: Redis may remove an expired entry only later,
+   * and also sends its message later.
    */
   async #findAndHold (near: NearCache, key: string, tags: readonly string[]): Promise<FoundEntry | null> {
     const read = near.begin(key)
@@ -163,7 +163,7 @@ export class Entries {
       return this.#dataFor(name).unlink(name)
     }
     const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
-    // If Redis has no generation, it has no entries either.
+    // Without a generation Redis has no entries of this cache, so there is nothing to remove.
     if (current === undefined || (current.token === known?.token && current.serverId === known.serverId)) return
     await unlink(current)
   }
@@ -197,7 +197,7 @@ export class Entries {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
     const generation = await this.#tokens.ask(GENERATION)
-    // If Redis has no generation, it has no entries either.
+    // Without a generation Redis has no entries of this cache, so the read is a miss.
     if (generation === undefined) return undefined
     this.#lastGeneration = generation
     const isGuessed = early !== undefined && generation.token === guess?.token && generation.serverId === guess.serverId

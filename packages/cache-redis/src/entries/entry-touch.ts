@@ -26,8 +26,8 @@ interface Head { readonly place: Place; readonly head: Buffer; readonly meta: Fr
 const MAX_ATTEMPTS = 5
 
 /**
- * Sets the lifetime of stored entries. The value is not read. An entry whose tags were invalidated is left as it is, and one that is
- * invalidated meanwhile is not valid afterwards either, since it keeps its tokens.
+ * Sets the lifetime of stored entries. The value is not read. An entry whose tags were invalidated is not changed. An entry that is
+ * invalidated during the call does not become valid again, since its tokens stay the same.
  */
 export class EntryTouch {
   readonly #deps: EntryTouchDeps
@@ -36,11 +36,11 @@ export class EntryTouch {
     this.#deps = deps
   }
 
-  /** Sets the ttl of an entry, whose stale window stays as long as it is; returns whether there is a valid entry. */
+  /** Sets the ttl of an entry, whose stale window keeps its length; returns whether there is a valid entry. */
   async touch (key: string, ttlMs: number): Promise<boolean> {
     const { tokens, validity, entries } = this.#deps
     const generation = tokens.remembered(GENERATION) ?? await tokens.ask(GENERATION)
-    // If Redis has no generation, it has no entries either.
+    // Without a generation Redis has no entries of this cache, so there is nothing to touch.
     if (generation === undefined) return false
     const name = entries.nameOf(generation, key)
     for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
@@ -49,11 +49,12 @@ export class EntryTouch {
       const { place, head, meta, leftMs } = found
       const { windowMs = 0, ownServerId, tags = [] } = meta ?? {}
       const verdict = await validity.judge(place, { value: undefined, ttlMs: meta?.ttlMs, windowMs, ownServerId, tags }, leftMs, NONE_ASKED)
-      // An entry that is stale by its time becomes fresh; one that was invalidated softly stays stale, to the end that it had.
+      // An entry that is stale by its time becomes fresh; an entry that was invalidated softly stays stale, and its lifetime is not
+      // changed.
       if (verdict === 'gone' || (verdict === 'stale' && !await validity.areCurrent(tags))) return false
       const lifetimeMs = ttlMs + windowMs
       const captured = new Map<string, BoundToken>([[GENERATION, generation], ...tags.map(({ tag, ...token }) => [tag, token] as const)])
-      // As for a store: a token that expires before its entry makes the entry a miss.
+      // A touch extends the expiry of the entry's tokens, too, since a token that expires before its entry makes the entry a miss.
       const extended = quiet(tokens.extend(captured, lifetimeMs))
       const changed = meta === undefined ? head : withTtl(head, meta, ttlWithAge(meta, ttlMs, leftMs))
       const isTouched = await this.#write(name, head, changed, lifetimeMs)
@@ -88,7 +89,9 @@ export class EntryTouch {
   }
 }
 
-/** Returns the ttl in milliseconds, counted from the store of the value, that leaves `ttlMs` from now on, so that the age stays right. */
+/**
+ * Returns a new ttl in milliseconds, counted from the time of storing. It ends `ttlMs` from now on, so that the entry's age stays right.
+ */
 function ttlWithAge ({ ttlMs: before, windowMs }: FrameMeta, ttlMs: number, leftMs: number): number {
   const ageMs = before === undefined ? 0 : Math.max(0, before - (leftMs - windowMs))
   return Math.min(Math.round(ageMs + ttlMs), MAX_TTL * 1000)

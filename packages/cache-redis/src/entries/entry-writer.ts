@@ -13,7 +13,7 @@ import { GENERATION } from './keys.js'
 import { RedisLease, type Leases } from './leases.js'
 import { quiet } from './quiet.js'
 
-/** The functions and objects that entries are written with. */
+/** The functions and objects with which entries are written. */
 export interface EntryWriterDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
@@ -21,13 +21,13 @@ export interface EntryWriterDeps {
   readonly leases: Leases
   readonly codec: Codec
   readonly lifetimes: EntryTouch
-  /** Copies of entries in this process (the near cache), if any. */
+  /** The copies of entries in this process (the near cache); `undefined`: there is none. */
   readonly near?: NearCache | undefined
-  /** The ttl in seconds of an entry if `set` names no ttl. */
+  /** The ttl in seconds for an entry if `set` gives no ttl. */
   readonly defaultTtl: number
   /** Milliseconds after the call of `set` after which a store is not sent any more. */
   readonly commandTimeoutMs: number
-  /** Milliseconds of a clock that does not run backwards. */
+  /** Returns the time in milliseconds of a clock that does not run backwards. */
   readonly now: () => number
 }
 
@@ -60,7 +60,7 @@ export class EntryWriter {
       // It is not used in a Cluster either, where `captureForSet` reads the generation first.
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options, inTime)
-      // The remembered generation may be outdated, as in `Entries.remove`, so the current one is read at the same time.
+      // The remembered generation may be outdated, as `Entries.remove` explains, so the current one is read at the same time.
       const asked = quiet(this.#askGeneration())
       await this.#write(key, serialised, options, inTime)
       const current = await asked
@@ -140,8 +140,8 @@ export class EntryWriter {
     const written = before === undefined ? write() : before.then(write)
     const end = (): void => {
       if (this.#writes.get(key) === ended) this.#writes.delete(key)
-      // The near cache is cleared of the key again after the write. A read that was sent earlier may have returned the earlier value, and
-      // the message about the write may still be on its way. This callback runs before those of the caller.
+      // The copy in the near cache is removed again after the write. A read that was sent before the write may have returned the earlier
+      // value, and the message about the write may still be on its way. This callback runs before those of the caller.
       near?.forget(key)
     }
     const ended = written.then(end, end)

@@ -8,12 +8,15 @@ export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boole
 /** An entry that was read from Redis and may be served. */
 export interface StoredEntry extends FoundEntry { readonly decoded: DecodedPayload; readonly place: Place }
 
-/** The longest lifetime of an entry in milliseconds, stale window included; another program may have extended the expiry of its key. */
+/**
+ * The longest lifetime of an entry in milliseconds, stale window included; foreign software may have extended the expiry of the Redis key
+ * beyond it.
+ */
 export function longestMs ({ ttlMs, windowMs }: Pick<Decoded, 'ttlMs' | 'windowMs'>): number {
   return ttlMs === undefined ? MAX_TTL * 1000 : ttlMs + windowMs
 }
 
-/** Returns the age of an entry in seconds; `NaN` if the entry has no stored ttl, as plain JSON. */
+/** Returns the age of an entry in seconds; `NaN` if the entry has no stored ttl, as is the case for plain JSON. */
 export function ageOf (ttlMs: number | undefined, ttlLeft: number): number {
   return ttlMs === undefined ? NaN : Math.max(0, ttlMs / 1000 - ttlLeft)
 }

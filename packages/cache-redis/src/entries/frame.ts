@@ -6,7 +6,7 @@ import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './bound-token.js'
 export const FRAME = 0xc1
 const VERSION = 2
 const LENGTH_AT = 4
-/** The place of the stamp in the header of a frame. */
+/** The position of the stamp in the header of a frame, in bytes. */
 export const STAMP_AT = 8
 /**
  * The length of the header of a frame (an entry's binary form) in bytes. It ends with a random stamp, which no other value or mark has; a new
@@ -14,7 +14,10 @@ export const STAMP_AT = 8
  */
 export const HEADER_BYTES = 16
 const NO_TAG = ''
-/** The longest metadata of a frame that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
+/**
+ * The maximum length, in bytes, of the metadata that this package writes into a frame. JSON uses up to six bytes for a UTF-16 unit of a
+ * tag.
+ */
 const MAX_METADATA_BYTES = (MAX_TAGS + 1) * (6 * MAX_TAG_LENGTH + MAX_TOKEN_LENGTH + MAX_SERVER_ID_LENGTH + 9) + 64
 /** The maximum length, in bytes, of a frame's header and metadata together. */
 export const MAX_OVERHEAD_BYTES = HEADER_BYTES + MAX_METADATA_BYTES
@@ -27,10 +30,10 @@ export const MARK = 2
 /** A tag of an entry with its token before the load of the value, and the identity of the token's server. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly serverId: string }
 
-/** The metadata of a frame, the binary form of an entry. */
+/** The metadata of a frame, which is the binary form of an entry. */
 export interface FrameMeta {
   readonly payload: typeof PAYLOAD_SERIALISED | typeof PAYLOAD_BYTES
-  /** The id of the entry's compression; `0`: none. */
+  /** The id of the compression of the entry's value; `0`: the value is not compressed. */
   readonly codec: number
   /** The ttl of the entry in milliseconds; `undefined`: only the expiry of the Redis key is known. */
   readonly ttlMs: number | undefined
@@ -54,7 +57,10 @@ export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   return frame
 }
 
-/** Returns the header and metadata of a frame with another ttl; `head`: those of the frame, whose stamp stays. */
+/**
+ * Returns the header and metadata of a frame with a new ttl. `head`: the present header and metadata; the stamp of the frame stays the
+ * same.
+ */
 export function withTtl (head: Buffer, meta: FrameMeta, ttlMs: number): Buffer {
   const rest = metadataOf({ ...meta, ttlMs })
   const changed = Buffer.concat([head.subarray(0, HEADER_BYTES), rest])
@@ -69,8 +75,8 @@ function metadataOf ({ ttlMs, windowMs, ownServerId, tags }: FrameMeta): Buffer 
 }
 
 /**
- * Whether two headers have one stamp: they are of the same stored value, or of the same mark. Bytes that are too short for a header, which
- * another program wrote, are compared as a whole.
+ * Whether two headers have the same stamp, so that they belong to the same stored value or mark. Bytes that are too short for a header,
+ * which foreign software wrote, are compared as a whole.
  */
 export function hasSameStamp (header: Buffer, other: Buffer): boolean {
   if (header.length < HEADER_BYTES || other.length < HEADER_BYTES) return header.equals(other)
@@ -84,7 +90,7 @@ export function newMark (): Buffer {
   return mark
 }
 
-/** The header and metadata that make a plain JSON text a frame when they are written before the text. */
+/** Returns a header and metadata for a plain JSON text: written before the text, they make it a frame. */
 export function newPlainPrefix (): Buffer {
   return writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, tags: [] }, NO_BYTES)
 }
@@ -109,8 +115,8 @@ function writeHeader (frame: Buffer, kind: number, codec: number, metadataBytes:
 type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownServerId' | 'tags'>
 
 /**
- * The parsed metadata of frames, by its JSON text. An entry that is read often has the same metadata text each time, and parsing this
- * text takes as long as parsing a small value.
+ * The parsed metadata of frames, by its JSON text. An entry that is read often has the same metadata text each time. Parsing this text
+ * would take as long as parsing a small value.
  */
 const known = new Map<string, Metadata>()
 const MAX_KNOWN = 1000
@@ -118,7 +124,7 @@ const MAX_KNOWN_LENGTH = 500
 
 /**
  * Parses a frame, the binary form of an entry; returns a string that describes the error if the frame is invalid. Metadata beyond the
- * limits of this package is refused: another program may have written the frame.
+ * limits of this package is refused: foreign software may have written the frame.
  */
 export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
   if (frame.length < HEADER_BYTES) return 'a truncated frame'

@@ -95,7 +95,7 @@ export interface RolloutKeys {
   readonly history: string
   readonly lease: string
   readonly evidence: string
-  /** The channel on which a replaced state of the rollout is announced. */
+  /** The channel on which a process announces that it has replaced the state document of the rollout. */
   readonly channel: string
   /** Returns the Redis key of the counts that all processes stored for one minute of the rollout. */
   report (minute: number): string
@@ -112,7 +112,7 @@ export interface LockKeys {
 /** The name under which the token of the generation is handled like that of a tag: the empty text, which is no valid tag. */
 export const GENERATION = ''
 
-/** A new token of 72 random bits, so that no token occurs twice. */
+/** Returns a new token of 72 random bits, so that the same token does not occur twice. */
 export function newToken (): string {
   return randomBytes(9).toString('base64url')
 }

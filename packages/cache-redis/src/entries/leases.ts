@@ -11,12 +11,12 @@ import type { TagTokens } from '../tags/tag-tokens.js'
 import { quiet } from './quiet.js'
 import type { Validity } from './validity.js'
 
-/** The Redis key of an entry, and its content when the load began. */
+/** The Redis key of an entry, with its content at the time when the load began. */
 export interface LeasedSlot {
   readonly name: string
   /** The header of the mark in that Redis key, or of the entry that is to be replaced. */
   readonly header: Buffer
-  /** In a Cluster, the identity of the master that has the Redis key. */
+  /** The identity of the master that has the Redis key; set only in a Cluster. */
   readonly serverId: string | undefined
   /** Whether this load made the mark that reserves the entry's place; otherwise it shares the mark of an earlier load. */
   readonly isOwnMark: boolean
@@ -42,7 +42,7 @@ export interface LeasesDeps {
 
 const NO_PREFIX = ''
 
-/** The error if the entry's Redis key has another master than when the lease was taken. */
+/** The error for an entry whose Redis key is served by another master than when the lease was taken. */
 const anotherMaster = new Error('the slot has another master than when the lease was taken')
 
 /**
@@ -91,7 +91,7 @@ export class Leases {
         : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
       validity.areCurrent(tokensOf(lease))
     ])
-    // The current server identity is compared: a client of the app's own may have sent the command again, to another server.
+    // The server identity is compared with the present one: a client of the app's own may have resent the command to another server.
     return areCurrent && hasSameStamp(header.value, slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
   }
 

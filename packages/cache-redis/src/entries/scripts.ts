@@ -1,7 +1,7 @@
 import { MAX_TTL } from '@x/cache-core/implementing'
 import { FRAME, HEADER_BYTES, MARK, MAX_OVERHEAD_BYTES, STAMP_AT } from './frame.js'
 
-/** Lua code that reads the string value of a Redis key; false if the key does not exist or has another type. */
+/** Lua code that reads the string value of a Redis key. The value is false if the key does not exist or has another type. */
 export const TEXT = `local function text(key)
   local found = redis.pcall('GET', key)
   if type(found) ~= 'table' then return found end
@@ -21,8 +21,8 @@ local function number(key)
 end`
 
 /**
- * Microseconds that the counter of a lock's fencing tokens may be ahead of the server's clock: a day, since the clock may have been set
- * back.
+ * Microseconds that the counter of a lock's fencing tokens may be ahead of the server's clock. It may be ahead by up to a day, since the
+ * clock may have been set back.
  */
 const MAX_AHEAD_US = 86_400_000_000
 
@@ -162,7 +162,7 @@ return false`
    * Takes a lock for ARGV[2] ms with ARGV[1], a random text that only the owner knows; returns the fencing token. If the lock is held,
    * returns the negative token of the holder; if the holder ARGV[3] has dismissed its waiters, returns 0. The token is the previous one
    * plus one, and at least the server's time in microseconds, so that it grows even if the counter is lost. A counter more than a day ahead
-   * of that time was written by another program and is ignored: tokens above 2^53 are not exact. A key of another type, or without an
+   * of that time was written by foreign software and is ignored: tokens above 2^53 are not exact. A key of another type, or without an
    * expiry within the longest ttl, does not hold the lock.
    */
   cacheLock: {

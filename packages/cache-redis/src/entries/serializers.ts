@@ -4,14 +4,20 @@ import { fromRichText, toRichText } from '@x/cache-core/suite'
 /** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
 export interface Serializer {
   serialize (value: unknown): string | Uint8Array
-  /** Throws if the stored bytes cannot be read as a value. */
+  /** Converts stored bytes to a value; throws if the bytes cannot be read as a value. */
   deserialize (bytes: Buffer): unknown
 }
 
-/** The first character of a text by `richSerializer` that is JSON: a blank, which JSON allows and `JSON.stringify` never writes there. */
+/**
+ * The first character of a text of `richSerializer` without rich parts: a blank, which JSON allows and `JSON.stringify` never writes at
+ * that place.
+ */
 const PLAIN = ' '
 const PLAIN_BYTE = PLAIN.charCodeAt(0)
-/** The beginning of a text with rich parts: no JSON, so that the JSON serializer refuses it; then the version of the form. */
+/**
+ * The beginning of a text with rich parts. The mark `~` is not JSON, so the JSON serializer refuses the text; the digit is the version of
+ * the form.
+ */
 const RICH = '~1'
 
 /** JSON: `serialize` throws for values without a JSON text, such as `undefined` and functions. */
@@ -26,7 +32,8 @@ export const jsonSerializer: Serializer = {
 
 /**
  * The serializer `'rich'`: JSON with dates, maps, sets, BigInts, typed arrays and further values. It refuses the texts of the JSON
- * serializer, which may have a text in place of a Date. The JSON serializer reads its texts without rich parts, and refuses the others.
+ * serializer, which may have a text in place of a Date. The JSON serializer reads texts of the rich serializer that have no rich parts, and
+ * refuses the others.
  */
 export const richSerializer: Serializer = {
   serialize (value) {
@@ -40,13 +47,13 @@ export const richSerializer: Serializer = {
   }
 }
 
-/** Returns the serializer that an option names, or that the app gave. */
+/** Returns the serializer that an option names, or the serializer object that the app gave. */
 export function serializerOf (given: Serializer | SerializerName | undefined): Serializer {
   if (typeof given === 'object') return given
   return given === 'rich' ? richSerializer : jsonSerializer
 }
 
-/** Whether the texts of a serializer can be stored without a frame: none of them begins as a frame does. */
+/** Whether the texts of a serializer can be stored without a frame: no text begins with the first byte of a frame. */
 export function isTextual (serializer: Serializer): boolean {
   return serializer === jsonSerializer || serializer === richSerializer
 }

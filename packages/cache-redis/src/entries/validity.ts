@@ -13,10 +13,10 @@ export type ValidityVerdict = 'fresh' | 'stale' | 'gone'
 /** The place of an entry in Redis: its Redis key, its generation, and the master that answered. */
 export interface Place { readonly name: string; readonly generation: BoundToken; readonly node: Node | undefined }
 
-/** The tokens that are being read at the same time as the entry, by tag. */
+/** The pending reads of tokens that were sent together with the read of the entry, by tag. */
 export type AskedTokens = ReadonlyMap<string, Promise<BoundToken | undefined>>
 
-/** The reply of PTTL for a key that does not exist. */
+/** The reply of PTTL for a Redis key that does not exist. */
 const NO_KEY = -2
 
 /**
@@ -39,7 +39,8 @@ export class Validity {
   judge (
     place: Place, { ownServerId, windowMs, tags }: Decoded, leftMs: number | undefined, asked: AskedTokens
   ): ValidityVerdict | Promise<ValidityVerdict> {
-    // The entry must be on the master that stored it, without a restart since: another master may lack the removal of the entry.
+    // The entry must be on the master that stored it, and the master must not have restarted since then: another master, or a restarted
+    // one, may lack the removal of the entry.
     if (leftMs === NO_KEY || place.node?.serverId !== (ownServerId ?? place.generation.serverId)) return 'gone'
     const byTime = leftMs !== undefined && windowMs > 0 && leftMs <= windowMs ? 'stale' : 'fresh'
     return asked.size === 0 && this.#tokens.proves(tags) ? byTime : this.#ask(tags, asked, byTime)
@@ -63,10 +64,10 @@ export class Validity {
   }
 }
 
-/** An empty map: no token is being read with the entry. */
+/** An empty map, for a read that requests no tokens together with the entry. */
 export const NONE_ASKED: AskedTokens = new Map()
 
-/** Judges the token of an entry by the token that Redis has now; `undefined`: Redis has none. */
+/** Judges the token of an entry by the token that Redis has now; `undefined`: Redis has no such token. */
 export function judgeToken (stored: BoundToken, current: BoundToken | undefined): ValidityVerdict {
   if (current === undefined || current.serverId !== stored.serverId) return 'gone'
   if (current.token === stored.token) return 'fresh'

@@ -55,10 +55,10 @@ export class RedisLocks {
   async #wait (names: LockKeys, holder: number, ttl: number, waitMs: number): Promise<Result<Lock | null>> {
     const waiter = new Waiter()
     this.#waiters.add(waiter)
-    // The delay is limited: Node treats a delay above 2^31-1 ms as 1 ms.
+    // The delay of the timer is limited, since Node treats a delay above 2^31-1 ms as 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
-    // The subscription to the lock's channel is not awaited: without it the waiter still polls. A message only causes an attempt, since any
-    // client may publish.
+    // The subscription to the lock's channel is not awaited: without it the waiter still polls. A message only makes the waiter try to take
+    // the lock, since any client may publish on the channel.
     const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
       // The lock is tried once after the subscription, since a release before the subscription has sent no message to this waiter.
       waiter.wake()
@@ -86,7 +86,7 @@ export class RedisLocks {
     const isTried = this.#service.isUp
     const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fencingCounter, dismissed, mark, toMs(ttl), waitedFor))
     if (!result.ok) {
-      // The lock is released after a lost reply: Redis may have set it, and it would block other callers until its ttl has passed.
+      // The lock is released after a lost reply. Redis may have set the lock, which would block other callers until its ttl has passed.
       if (isTried) this.#freeLater(names, mark, FREE, performance.now() + toMs(ttl))
       return result
     }
@@ -136,7 +136,7 @@ function toMs (seconds: number): number {
   return Math.max(1, Math.round(Math.min(seconds, MAX_TTL) * 1000))
 }
 
-/** A waiter of a lock: sleeps between two attempts until it is woken. */
+/** A waiter for a lock, which sleeps between two attempts until it is woken. */
 class Waiter {
   hasEnded = false
   #isAwake = false

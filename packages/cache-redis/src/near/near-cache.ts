@@ -12,7 +12,7 @@ import { nearBytes, SERIALISED, toNearValue, valueOf, type NearEntry } from './n
 import type { NearSettings } from './near-options.js'
 import type { NearStatus } from './near-status.js'
 
-/** The functions and objects that a near cache needs. */
+/** The functions and objects that the near cache uses. */
 export interface NearDeps {
   readonly connection: Connection
   readonly keys: Keys
@@ -29,15 +29,15 @@ export interface NearRead { readonly pending: PendingRead; readonly sentAt: numb
 const NO_STATES: NewEntry['states'] = []
 /** Milliseconds by which the clock of the near cache may be behind the exact time. */
 const CLOCK_MS = 1
-/** The `version` of a copy that was not compared yet with the remembered tokens; a comparison that finds it valid sets their own. */
+/** The `version` of a copy that was not compared yet with the remembered tokens; a comparison replaces it by their version. */
 const NEVER = -1
 /** The share of `maxEntries` and `maxBytes` that stored HTTP responses may fill; if they fill more, they are evicted before other copies. */
 const RESPONSE_SHARE = 0.5
 
 /**
  * Copies of entries in this process, in front of Redis. A copy is removed by a message about its key, and by the writes of this process. It
- * enters by a read during which no message about the key arrived, and is served only while remembered tokens prove that it is valid and
- * the messages of its master arrive.
+ * is made by a read during which no message about the key arrived. It is served only while remembered tokens prove that it is valid and the
+ * messages of its master arrive.
  */
 export class NearCache {
   readonly #deps: NearDeps
@@ -45,12 +45,12 @@ export class NearCache {
   readonly #bounds: MemoryBounds
   readonly #freezer: Freezer | undefined
   readonly #reads = new PendingReads()
-  // These parts are copied to fields of their own, since every read uses them and a field is faster than a nested property.
+  // The parts that every read uses are copied to private fields, since a field is faster than a nested property.
   readonly #now: () => number
   readonly #tokens: TagTokens
   readonly #cluster: Connection | undefined
   readonly #deserialize: (bytes: Buffer) => unknown
-  /** The tokens that prove entries without tags, shared by all such entries to save memory. */
+  /** The generation's token, which proves entries without tags; all such entries share one list to save memory. */
   #untagged: readonly EntryTag[] = []
   #hits = 0
 
@@ -62,7 +62,7 @@ export class NearCache {
     this.#deserialize = (bytes) => deps.serializer.deserialize(bytes)
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#entries = new MemoryEntries(maxEntries)
-    // The shared table of entries needs tag states, but here entries are proved by tokens, so the table gets an empty set of them.
+    // The shared table of entries requires tag states; here tokens prove the entries, so the table gets no tag states.
     const noTags = new MemoryTags({ maxIdle: 1, maxIdleBytes: 0 })
     this.#bounds = new MemoryBounds(this.#entries, noTags, { maxEntries, maxBytes, responseShare: RESPONSE_SHARE })
   }
@@ -115,13 +115,13 @@ export class NearCache {
   }
 
   /**
-   * Ends a read from Redis. The entry that it found is held in memory, unless a message about the key arrived meanwhile or messages may
-   * have been missed.
+   * Ends a read from Redis. The entry that it found is held in memory, unless a message about the key arrived during the read, or messages
+   * may have been missed.
    */
   end ({ pending, sentAt }: NearRead, found: StoredEntry | null): void {
     const mayBeHeld = this.#reads.end(pending)
     const key = pending.name
-    // With 'freeze' the value is frozen even if no copy of it is held, so that a reader always gets an object that cannot be changed.
+    // With 'freeze' the value is frozen even if no copy is held, so that every reader gets an object that it cannot change.
     const stored = found !== null && (mayBeHeld || this.#freezer !== undefined)
       ? toNearValue(found.decoded, isJsonText(this.#deps.serializer, found.decoded.payload), this.#freezer)
       : undefined
@@ -149,7 +149,7 @@ export class NearCache {
     if (slot === 0) this.#entries.add(key, held)
     else this.#entries.replace(slot, held)
     if (!this.#bounds.isExceeded) return
-    // An entry that is too large by itself is removed, and evicts no other copy.
+    // An entry that exceeds a limit by itself is removed, and evicts no other copy.
     if (entryBytes(key, held) <= this.#bounds.limitOf(key)) this.#bounds.makeRoom()
     if (this.#bounds.isExceeded) this.#remove(key)
   }
@@ -196,7 +196,7 @@ export class NearCache {
 
   /**
    * Whether a copy is valid: the messages of its master arrive, and the remembered tokens are those of the entry. The tokens are compared
-   * once per version of the remembered tokens; in a Cluster at each read, since they have masters of their own.
+   * once per version of the remembered tokens; in a Cluster at each read, since their tokens may be on different masters.
    */
   #isProven (entry: NearEntry, now: number): boolean {
     const { node } = entry
@@ -228,7 +228,7 @@ export class NearCache {
     }
   }
 
-  /** Returns the copy to be held of an entry; `undefined`: its master is not known, or its Redis key has no expiry. */
+  /** Returns the copy to be held of an entry; `undefined`: none, since its master is not known or its Redis key has no expiry. */
   #toEntry ({ decoded, leftMs, place }: StoredEntry, value: unknown): NearEntry | undefined {
     const { node, generation, name } = place
     if (node === undefined || leftMs === undefined || leftMs <= 0) return undefined

@@ -6,7 +6,7 @@ import type { EntryTag } from '../entries/frame.js'
 /** The form of a value that a serializer other than JSON parses on each read; it is used in addition to the forms of a `MemoryCache`. */
 export const SERIALISED = 3
 
-/** The data that the near cache holds of an entry, beside its key and lifetimes. */
+/** The data of a copied entry in the near cache, besides its key and lifetimes. */
 export interface NearEntry {
   readonly value: unknown
   /** The tokens that the copied entry depends on: the generation's, then those of its tags. */
@@ -17,7 +17,7 @@ export interface NearEntry {
   readonly serverId: string
   /** The Cluster slot of the entry's Redis key; 0 outside of a Cluster. */
   readonly slot: number
-  /** The version of the remembered tokens by which the copy was last proved valid. */
+  /** The version of the remembered tokens by which the copy was last found valid. */
   version: number
 }
 
@@ -51,12 +51,12 @@ export function nearBytes (valueBytes: number, proofs: readonly EntryTag[]): num
   return bytes
 }
 
-/** Returns the value of a copy for one reader: a value of its own, unless the value is frozen or cannot change. */
+/** Returns the value of a copy for one reader: a separate copy, unless the value is frozen or cannot be changed. */
 export function valueOf (kind: number, value: unknown, deserialize: (bytes: Buffer) => unknown): unknown {
   switch (kind) {
     case JSON_TEXT: return JSON.parse(value as string)
     case BYTES: return Buffer.from(value as Uint8Array)
-    // A serializer may return parts of the bytes that it gets, so it gets a copy.
+    // The app's serializer may return parts of the bytes that it gets, so it gets a copy of the bytes.
     case SERIALISED: return deserialize(Buffer.from(value as Uint8Array))
     default: return value
   }

@@ -3,11 +3,11 @@ export interface NearStatus {
   entries: number
   /** Bytes of the copies in the heap and in the contents of Buffers. */
   bytes: number
-  /** Reads that the near cache answered since the start. */
+  /** The number of reads that the near cache has answered since the start of the process. */
   hits: number
   /**
    * The longest time, in milliseconds, for which an entry is served that another process has removed or replaced, if the connection for
-   * messages is interrupted without an error. Otherwise it is served until one message has arrived.
+   * messages is interrupted without an error. If the connection works, the entry is served only until the message about it has arrived.
    */
   ageBoundMs: number
 }

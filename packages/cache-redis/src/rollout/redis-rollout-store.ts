@@ -16,10 +16,11 @@ import { StoreCalls } from './store-calls.js'
  * decider's evidence.
  */
 export const LIMITS = { state: 256 * 1024, record: 16 * 1024, report: 512 * 1024, evidence: 8 * 1024 * 1024 }
-/** The number of processes whose counts of a minute are read with one command. */
+/** The number of processes whose counts of one minute are read by one command. */
 const REPORTS_AT_ONCE = 32
 /**
- * The maximum number of bytes of the counts that all processes stored for one minute; more are an error, since this package writes less.
+ * The maximum number of bytes of the counts that all processes stored for one minute; more bytes are an error, since this package writes
+ * less.
  */
 const MAX_REPORTS_BYTES = 64 * 1024 * 1024
 
@@ -33,9 +34,9 @@ export interface RolloutStoreParts {
 }
 
 /**
- * The documents and counts of the rollout that the processes of one app share, in Redis. A method rejects with a coded error: at once while the client is not
- * connected, and after `commandTimeoutMs` per command at the latest. The breaker of the cache is not asked, so that an operator reaches Redis
- * as soon as it answers.
+ * The documents and counts of the rollout that the processes of one app share, in Redis. A method rejects with a coded error: at once while
+ * the client is not connected, and after `commandTimeoutMs` per command at the latest. The breaker of the cache does not stop these calls,
+ * so that an operator reaches Redis as soon as it answers.
  */
 export class RedisRolloutStore implements RolloutStore {
   readonly #client: Client
@@ -70,7 +71,7 @@ export class RedisRolloutStore implements RolloutStore {
     limit(Buffer.byteLength(record ?? ''), LIMITS.record)
     const stored = await this.read()
     if ((stored === undefined ? undefined : revisionOf(stored)) !== expected) return false
-    // The text itself is compared, not its revision: Lua parses some texts that JSON.parse refuses.
+    // The SHA-1 of the stored text is compared, not its revision, since Lua parses some texts that `JSON.parse` refuses.
     const sum = stored === undefined ? '' : createHash('sha1').update(stored).digest('hex')
     const { state, history, channel } = this.#keys
     const replaced = await this.#calls.run('rollout.replace', () =>
@@ -119,7 +120,8 @@ export class RedisRolloutStore implements RolloutStore {
     for (let at = 0; at < names.length; at += REPORTS_AT_ONCE) {
       const some = names.slice(at, at + REPORTS_AT_ONCE)
       for (const report of await this.#calls.run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
-        // The counts of a process may expire before they are read; counts that are too large are not from this package.
+        // The counts of a process may expire before they are read, and counts that are too large are not from this package, so both are
+        // left out.
         if (report === null || report.byteLength > LIMITS.report) continue
         bytes += report.byteLength
         reports.push(report)

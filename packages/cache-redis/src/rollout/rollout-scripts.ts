@@ -22,12 +22,12 @@ declare module 'ioredis' {
 
 /** The maximum number of processes whose counts of one minute of the rollout are stored. */
 export const MAX_REPORTERS = 1024
-/** The longest lease of the decider, in milliseconds; a longer one was not written by this package. */
+/** The longest lease of the decider, in milliseconds; a longer lease was not written by this package. */
 export const MAX_LEASE_MS = 600_000
 
 /**
- * Lua: returns the first bytes of a string; false if the key does not exist, and '', which is no valid document, if the key has another
- * type.
+ * Lua code that returns the first bytes of a string. The result is false if the key does not exist. If the key has another type, it is '',
+ * which is no valid document.
  */
 const PART = `local function part(key, max)
   local bytes = redis.pcall('GETRANGE', key, 0, max)
@@ -48,19 +48,19 @@ const REPAIRED = `local function repaired(command, key, ...)
 end`
 
 /**
- * The Lua scripts of the rollout; all their Redis keys have one Cluster slot. Keys that another program wrote with another type are
+ * The Lua scripts of the rollout; all their Redis keys have one Cluster slot. Keys to which foreign software gave another type are
  * replaced.
  */
 const SCRIPTS = {
-  /** Returns the time of the Redis server that has the rollout's keys; the servers of a Cluster have clocks of their own. */
+  /** Returns the time of the Redis server that has the rollout's keys, since each server of a Cluster has its own clock. */
   cacheRolloutNow: { numberOfKeys: 1, lua: "return redis.call('TIME')" },
-  /** Returns at most ARGV[1] + 1 bytes of a document, so that a longer one, which another program wrote, is not transferred as a whole. */
+  /** Returns at most ARGV[1] + 1 bytes of a document, so that a longer document of foreign software is not transferred as a whole. */
   cacheRolloutRead: { numberOfKeys: 1, lua: `${PART}\nreturn part(KEYS[1], ARGV[1])` },
   /**
    * Replaces the state document by ARGV[1] if the SHA-1 of the stored text is ARGV[2] ('': if none is stored). Adds the record ARGV[5] to
    * the history and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the message was refused, else 1. LTRIM runs
-   * first: at its memory limit Redis accepts the writes of a script whose first write needs no memory. So an operator can stop a rollout
-   * even if Redis is full.
+   * first, since at its memory limit Redis accepts the writes of a script whose first write needs no memory. An operator can therefore stop
+   * a rollout even if Redis is full.
    */
   cacheRolloutReplace: {
     numberOfKeys: 2,

@@ -5,8 +5,8 @@ import { toCacheError } from '../connection/redis-errors.js'
 import { defineRolloutScripts } from './rollout-scripts.js'
 
 /**
- * The calls of a store for the processes of an app: each ends after `commandTimeoutMs` at the latest, and rejects with a coded error. The
- * breaker of the cache is not asked.
+ * Calls of a store that the processes of an app share. Each call ends after `commandTimeoutMs` at the latest; a failed call rejects with a
+ * coded error. The breaker of the cache does not stop these calls.
  */
 export class StoreCalls {
   readonly #client: Client
@@ -21,15 +21,15 @@ export class StoreCalls {
 
   get isClosed (): boolean { return this.#isClosed }
 
-  /** All later calls reject. */
+  /** After `close` has been called, all calls reject. */
   close (): void {
     this.#isClosed = true
   }
 
   run<T> (operation: string, start: (client: Client) => Promise<T>): Promise<T> {
-    // Calls reject once the cache is closed: a client of the app's own stays open, so that the calls would still succeed.
+    // Calls reject after the cache was closed. A client of the app's own stays open, so that its commands would still succeed.
     if (this.#isClosed) return Promise.reject(unavailable(operation))
-    // The scripts are added to the client at the first call, since most caches need none.
+    // The scripts are added to the client at the first call, since most caches never call the store.
     if (!this.#hasScripts) defineRolloutScripts(this.#client)
     this.#hasScripts = true
     return this.#deadlines.bound<T, T | Promise<T>>(start(this.#client),

@@ -2,8 +2,8 @@
 const IDLE_MS = 5000
 
 /**
- * Whether a process is idle. The number of cache operations is compared at each call of `isIdle`, so that an operation, above all a hit of
- * the near cache, neither reads a clock nor calls a function.
+ * Whether a process is idle. The number of cache operations is compared at each call of `isIdle`, so that an operation, such as a hit of
+ * the near cache, need not read a clock or call a function.
  */
 export class Activity {
   readonly #count: () => number | undefined
@@ -22,8 +22,8 @@ export class Activity {
   }
 
   /**
-   * Whether no operation of the cache was counted for five seconds. The times of operations are known only as exactly as this method is
-   * called.
+   * Whether no operation of the cache was counted for five seconds. The times of operations are only known to the precision of the calls of
+   * this method.
    */
   readonly isIdle = (): boolean => {
     const count = this.#count()

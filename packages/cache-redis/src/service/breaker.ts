@@ -25,7 +25,7 @@ export interface BreakerOptions {
 /** `closed`: Redis is in service; `open`: no call of Redis is made; `half-open`: one probe is pending. */
 export type BreakerState = 'closed' | 'half-open' | 'open'
 
-/** The functions that a circuit breaker calls. */
+/** The functions that a `Breaker` calls. */
 export interface BreakerDeps {
   readonly now: () => number
   /** Resolves with `true` when Redis answers and has acknowledged all waiting removals. Never rejects. */
@@ -76,7 +76,7 @@ export class Breaker {
     this.#probeLater()
   }
 
-  /** Probes Redis now instead of after `probeMs`. */
+  /** Probes Redis at once, without waiting until `probeMs` has passed. */
   async probe (): Promise<void> {
     if (this.#state !== 'open' || this.#isClosed) return
     clearTimeout(this.#timer)

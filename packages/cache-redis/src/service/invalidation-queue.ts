@@ -8,8 +8,8 @@ export type Removal =
 const BATCH = 100
 
 /**
- * The removals of entries that Redis did not acknowledge, each of them once. Removals are idempotent, so that a removal can be sent again.
- * A full queue becomes one `clear`, which covers all removals.
+ * The removals of entries that Redis did not acknowledge, each of them once. Removals are idempotent, so a removal can be sent again. If
+ * the queue is full, one `clear` replaces all removals.
  */
 export class InvalidationQueue {
   readonly #waiting = new Map<string, Removal>()
@@ -35,11 +35,15 @@ export class InvalidationQueue {
     }
   }
 
-  /** Sends the waiting removals in batches, oldest first; resolves with `true` if no removal is left. `send` must not reject. */
+  /**
+   * Sends the waiting removals in batches, oldest first; resolves with `true` if no removal is left. `send` resolves with whether Redis
+   * acknowledged the removal, and must not reject.
+   */
   async replay (send: (removal: Removal) => Promise<boolean>): Promise<boolean> {
     while (this.#waiting.size > 0) {
       const batch = [...this.#waiting.values()].slice(0, BATCH)
-      // Removals leave the queue before they are sent: an equal removal that is added meanwhile is later, and must be sent, too.
+      // Removals leave the queue before they are sent. If an equal removal is added during the sending, it is a later one, and must also be
+      // sent.
       for (const removal of batch) this.#waiting.delete(idOf(removal))
       this.#sending += batch.length
       const left = (await Promise.all(batch.map(async (removal) => await send(removal) ? [] : [removal]))).flat()

@@ -15,15 +15,15 @@ export interface ServiceOptions {
 
 /** The functions that the `Service` in front of Redis calls. */
 export interface ServiceDeps {
-  /** Rejects unless Redis answers and a master is known. */
+  /** Checks whether Redis can be used; rejects unless Redis answers and a master is known. */
   readonly ping: () => Promise<unknown>
   /** Applies a removal of entries in this process; must not throw. */
   readonly applyHere: (removal: Removal) => void
   /** Sends a removal of entries to Redis; resolves once it is acknowledged. */
   readonly send: (removal: Removal) => Promise<unknown>
-  /** Is called when Redis has acknowledged a removal that had waited; must not throw. */
+  /** Called when Redis has acknowledged a removal that had waited; must not throw. */
   readonly replayed?: (removal: Removal) => void
-  /** Is called when the state of the circuit breaker or of the invalidation queue has changed. */
+  /** Called when the state of the circuit breaker or of the invalidation queue has changed. */
   readonly changed: () => void
 }
 
@@ -34,7 +34,7 @@ const REPLAY_MS = 100
  * this process, wait in a queue, and are replayed before the next read.
  */
 export class Service {
-  /** The number of operations that were begun; checks of the health are none. */
+  /** The number of operations that have begun; health checks do not count. */
   operations = 0
   readonly #deps: ServiceDeps
   readonly #breaker: Breaker
@@ -54,7 +54,7 @@ export class Service {
       now: options.now,
       probe: () => this.#probe(),
       changed: (state) => {
-        // The invalidation queue is replayed again: a removal may have been added after the replay of the probe.
+        // The invalidation queue is replayed again, since a removal may have been added after the probe replayed the queue.
         if (state === 'closed' && this.#queue.size > 0) this.#replayLater()
         deps.changed()
       }
@@ -64,7 +64,7 @@ export class Service {
   get isUp (): boolean { return !this.#breaker.isOpen && this.#queue.size === 0 }
   get breakerState (): BreakerState { return this.#breaker.state }
   get queued (): number { return this.#queue.size }
-  /** The reason why Redis is out of service although it answers. */
+  /** The reason why Redis is out of service although it answers; `undefined`: there is no such reason. */
   get problem (): CacheError | undefined {
     const isAway = this.#problem?.code === 'CACHE_ERR_UNAVAILABLE' || this.#problem?.code === 'CACHE_ERR_TIMEOUT'
     return this.isUp || isAway ? undefined : this.#problem
@@ -77,7 +77,10 @@ export class Service {
     else if (this.#queue.size > 0) void this.#replay()
   }
 
-  /** Runs a read or a write of Redis within `commandTimeoutMs`; fails at once while Redis is out of service. Never rejects. */
+  /**
+   * Runs a read or a write of Redis within `commandTimeoutMs`; while Redis is out of service, the result is an error at once. Never
+   * rejects.
+   */
   run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
     this.operations++
     if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
@@ -98,7 +101,7 @@ export class Service {
     return failure === undefined || failure.ok ? DONE : this.#enqueue(operation, left, failure.error)
   }
 
-  /** Pings the store within `commandTimeoutMs`; fails at once while the store is out of service. Never rejects. */
+  /** Pings Redis within `commandTimeoutMs`; while Redis is out of service, the result is an error at once. Never rejects. */
   async check (): Promise<Result<void>> {
     if (!this.isUp) return err(this.#outOfService('health'))
     return this.#bounded('health', this.#deps.ping, () => DONE)
@@ -145,7 +148,8 @@ export class Service {
   }
 
   #outOfService (operation: string): CacheError {
-    // A refusal of the credentials by Redis does not end by waiting, so the caller receives its error.
+    // Redis refuses the credentials until an operator changes them, so the caller receives that error and not only the error of the
+    // breaker.
     const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
     return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
@@ -166,7 +170,7 @@ export class Service {
       }))
   }
 
-  // No timer is set while the circuit breaker is open: its probe replays the invalidation queue.
+  // While the circuit breaker is open no timer is needed, since the probe replays the invalidation queue.
   #replayLater (): void {
     if (this.#isClosed || this.#breaker.isOpen || this.#replayTimer !== undefined) return
     this.#replayTimer = setTimeout(() => {
@@ -177,7 +181,7 @@ export class Service {
   }
 }
 
-// `any` is sound here: `plain` is only the default of `toAnswer`, where R is Result<T>.
+// The type `any` is safe here: `plain` is only used as the default of `toAnswer`, where R is Result<T>.
 function plain (value: any): any {
   return ok(value)
 }

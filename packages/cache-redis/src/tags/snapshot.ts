@@ -8,7 +8,7 @@ export class RedisSnapshot implements TagSnapshot {
   constructor (readonly generation: BoundToken, readonly tags: ReadonlyMap<string, BoundToken>) {}
 }
 
-/** All tokens of a snapshot of tags; that of the generation is the first. */
+/** Returns all tokens of a snapshot of tags, beginning with that of the generation. */
 export function tokensOf ({ generation, tags }: RedisSnapshot): EntryTag[] {
   return [{ tag: GENERATION, ...generation }, ...[...tags].map(([tag, captured]) => ({ tag, ...captured }))]
 }

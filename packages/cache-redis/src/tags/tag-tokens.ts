@@ -18,15 +18,15 @@ export interface TagTokensOptions {
   readonly waitReplicas: number
   readonly waitMs: number
   readonly now: () => number
-  /** Is called with the error of a token that another program wrote and that was replaced; must not throw. */
+  /** Called with the error of a token that foreign software wrote and that was replaced; must not throw. */
   readonly onForeign: (error: CacheError) => void
 }
 
 /**
  * The tokens of tags: one random token per tag in Redis, and the tokens that this process remembers. An entry is valid if each of its
- * tokens is still the current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves
- * that an entry's token is current; inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the
- * entry.
+ * tokens is still the current one, on a server that has lost no write since the entry was stored. While messages arrive, an entry's token
+ * is current if it equals the remembered token; if it differs, nothing is known. Methods reject when Redis does not answer: the caller must
+ * then refuse the entry.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -45,7 +45,7 @@ export class TagTokens {
   }
 
   get known (): number { return this.#memory.size }
-  /** The version of the remembered tokens: it grows whenever one is forgotten or replaced by another. */
+  /** The version of the remembered tokens, which grows whenever a token is forgotten or replaced. */
   get version (): number { return this.#memory.version }
 
   /** Forgets the tokens whose Redis keys have changed according to an invalidation message. */
@@ -69,7 +69,7 @@ export class TagTokens {
     if (this.#options.isStrong) return undefined
     const captured = this.#memory.get(tag)
     if (captured === undefined) return undefined
-    // The remembered token may be outdated if messages of its master are missing or its Cluster slot has another master.
+    // The remembered token may be outdated if messages of its master are missing, or if its Cluster slot has moved to another master.
     const node = this.#connection.owner(this.#keys.token(tag))
     return node !== undefined && node.serverId === captured.serverId && node.isTrusted ? captured : undefined
   }
@@ -147,7 +147,7 @@ export class TagTokens {
     if (waitReplicas === 0) {
       await send(this.#connection.client, key)
     } else {
-      // WAIT uses a connection of its own: it delays all later commands there, and covers only the writes of that connection.
+      // WAIT uses a connection of its own: WAIT delays all later commands of its connection, and covers only the writes of that connection.
       const { node } = await callMaster(this.#connection, key, (writer) => send(writer, key), { connectionOf: ({ writer }) => writer })
       const replicas = await node.writer.wait(waitReplicas, Math.ceil(waitMs))
       if (replicas < waitReplicas) throw new Error(`only ${replicas} of ${waitReplicas} replicas have the invalidation`)

@@ -3,13 +3,13 @@ import type { BoundToken } from '../entries/bound-token.js'
 import { PendingReads, type PendingRead } from '../tracking/pending-reads.js'
 
 /**
- * The tokens that this process remembers. Invalidation messages only remove tokens. A token is added by a read during which no message for
- * it arrived and trust did not end; otherwise a slow reply would bring an old token back.
+ * The tokens that this process remembers. Invalidation messages only remove tokens. A token is added by a read during which no message
+ * about it arrived and messages were trusted; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
   /**
-   * The version of the remembered tokens: it grows whenever one is forgotten or becomes another. What the tokens proved at one version
-   * holds for that version.
+   * The version of the remembered tokens, which grows whenever a token is forgotten or replaced. A proof by the tokens of one version is
+   * valid as long as the version is the same.
    */
   version = 0
   readonly #tokens: LRUCache<string, BoundToken>

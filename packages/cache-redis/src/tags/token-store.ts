@@ -18,12 +18,12 @@ export const SPARE_MS = 3_600_000
 /** The maximum number of attempts to replace a tag's token that was made on another server. */
 const MAX_RENEWALS = 5
 
-/** The argument of `cacheRenew` in place of a token that another program wrote; no token of this package equals this text. */
+/** The argument of `cacheRenew` in place of a token that foreign software wrote; no token of this package equals this text. */
 const FOREIGN = ''
 
 /**
- * Reads and makes the tokens of tags in Redis. A token names the server that it was made on, and is replaced when another server has it: an
- * entry that was valid on a server before a slot left it is not valid when the slot comes back.
+ * Reads and makes the tokens of tags in Redis. A token contains the identity of the server on which it was made, and is replaced when its
+ * slot moves to another server. An entry that a server had before its slot moved away is therefore not valid when the slot returns.
  */
 export class TokenStore {
   readonly #connection: Connection
@@ -33,7 +33,7 @@ export class TokenStore {
 
   /**
    * Makes the object that reads and makes tokens.
-   * @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw
+   * @param onForeign is called with the error of each token that foreign software wrote and that was replaced; must not throw
    */
   constructor (connection: Connection, keys: Keys, memory: TokenMemory, onForeign: (error: CacheError) => void) {
     this.#connection = connection
@@ -50,14 +50,14 @@ export class TokenStore {
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
-      // The result is `undefined` if the token expired before it was replaced; another one is then made.
+      // A token that expires before it can be replaced gives the result `undefined`; a new token is then made.
       const seeded = await this.#read(tag, seed)
       if (seeded !== undefined) return seeded
     }
     throw new Error('a token could not be replaced')
   }
 
-  /** Reads the current token of a tag from Redis; `undefined` if there is none. */
+  /** Reads the current token of a tag from Redis; `undefined` if Redis has none. */
   async read (tag: string): Promise<BoundToken | undefined> {
     return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
   }
@@ -92,8 +92,8 @@ export class TokenStore {
   }
 
   /**
-   * Replaces a tag's token that was made on another server, or by another program. All processes make the same decision, since the script
-   * reads the identity of the server.
+   * Replaces a tag's token that another server or foreign software made. All processes make the same decision, since the script reads the
+   * identity of the server.
    */
   async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
     const known = isOwn(token) ? token : FOREIGN
@@ -109,7 +109,7 @@ export class TokenStore {
   }
 }
 
-/** The reply of Redis with a token as text; one character per byte, since a foreign token need not be UTF-8. */
+/** The reply of Redis with a token, as text with one character per byte, since a token of foreign software need not be UTF-8. */
 function textOf (reply: unknown): string | null {
   return reply === null ? null : Buffer.isBuffer(reply) ? reply.toString('latin1') : FOREIGN
 }

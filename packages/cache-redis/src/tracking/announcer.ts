@@ -7,14 +7,14 @@ import type { Subscriber } from '../connection/subscriber.js'
 import { Subscription } from '../connection/subscription.js'
 
 /**
- * Receives the tags that a process invalidated; `soft`: the entries of the tags are only stale. A throw or a rejection of the listener
- * is caught and reported once; a returned promise is not awaited.
+ * Receives the tags that a process invalidated; `soft`: the entries of the tags became stale and were not removed. A throw or a rejection
+ * of the listener is caught and reported once; a returned promise is not awaited.
  */
 export type InvalidationListener = (tags: readonly string[], soft: boolean) => void
 
 /**
- * Publishes invalidations to all processes, for apps with caches of their own. A message may be lost; the correctness of the
- * cache does not depend on it.
+ * Publishes invalidations to all processes, for apps that have other caches of their own. A message may be lost, so the cache does not
+ * depend on these messages.
  */
 export class Announcer {
   readonly #client: Client
@@ -39,7 +39,7 @@ export class Announcer {
   /** Publishes an invalidation, and calls this process's listener at once. Never throws. */
   announce (tags: readonly string[], soft: boolean): void {
     this.#listener(tags, soft)
-    // The promise is not awaited: announcements may be lost, as their contract says.
+    // The promise is not awaited, since the contract allows announcements to be lost.
     this.#client.publish(this.#channel, JSON.stringify({ from: this.#id, tags, soft })).catch((error: unknown) => this.#note('PUBLISH', error))
   }
 
@@ -52,7 +52,7 @@ export class Announcer {
     try {
       parsed = JSON.parse(message) as typeof parsed
     } catch {
-      // Any client may publish; a message of another form is ignored.
+      // A message of another form is ignored, since any client may publish on the channel.
       return
     }
     const { from, tags, soft } = parsed ?? {}

@@ -1,14 +1,17 @@
-/** A pending read of a Redis key. `isOutdated`: the value may have changed since the read was sent, so its reply is not remembered. */
+/**
+ * A pending read of a Redis key. `isOutdated`: the value may have changed since the read was sent, so the reply to the read is not
+ * remembered.
+ */
 export interface PendingRead { readonly name: string; isOutdated: boolean }
 
 /**
- * The reads that have no reply yet. A message about a key outdates its pending reads: a slow reply would otherwise bring an old value back,
- * after the message that removed it.
+ * The reads that have no reply yet. A message about a key makes the pending reads of the key outdated. Otherwise a slow reply would bring
+ * an old value back after the message that removed it.
  */
 export class PendingReads {
   readonly #reads = new Map<string, Set<PendingRead>>()
 
-  /** Begins a read of a Redis key; call it before the command is sent. */
+  /** Records that a read of a Redis key begins; call it before the command is sent. */
   begin (name: string): PendingRead {
     const read: PendingRead = { name, isOutdated: false }
     const reads = this.#reads.get(name)

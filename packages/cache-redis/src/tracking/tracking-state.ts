@@ -8,15 +8,16 @@ export class TrackingState {
   readonly #changed: () => void
 
   /**
-   * @param isOff tracking is never used (`consistency: 'strong'`)
-   * @param changed is called after `value` has changed
+   * Makes the state.
+   * @param isOff whether tracking is never used (`consistency: 'strong'`)
+   * @param changed called after `value` has changed
    */
   constructor (isOff: boolean, changed: () => void) {
     this.#isOff = isOff
     this.#changed = changed
   }
 
-  /** Computes the value anew; a node whose server identity is not known counts as no master. */
+  /** Computes the value from the present masters; a node whose server identity is not known does not count as a master. */
   note (nodes: Iterable<Node>): void {
     const masters = [...nodes].filter(({ serverId }) => serverId !== undefined)
     const value = this.#isOff ? 'off' : masters.length > 0 && masters.every(({ isTracked }) => isTracked) ? 'trusted' : 'in doubt'

@@ -6,17 +6,17 @@ import { isRefusal, isReply, publicText } from '../connection/redis-errors.js'
 
 /** The callbacks of a `Tracker`, which receives the messages of Redis about changed keys. */
 export interface TrackerEvents {
-  /** Is called with the names of changed Redis keys that have a tracked prefix. */
+  /** Called with the names of changed Redis keys that have a tracked prefix. */
   readonly onInvalidated: (keys: readonly string[]) => void
-  /** Is called when messages about changed keys may have been missed: tokens remembered before are not relied on any more. */
+  /** Called when messages about changed keys may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void
-  /** Is called when the server refuses a command that the cache needs. */
+  /** Called when the server refuses a command that the cache needs. */
   readonly onRefused: Warn
 }
 
 interface TrackerSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
-  /** The first pause before a reconnection, in milliseconds. */
+  /** The first pause, in milliseconds, before the tracking connection connects again. */
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
@@ -24,15 +24,15 @@ interface TrackerSettings extends TrackerEvents {
 
 const CHANNEL = '__redis__:invalidate'
 /**
- * The longest pauses between two attempts to start tracking, in milliseconds. A refusal lasts until an operator ends it; a connection
- * may return at any time.
+ * The longest pauses between two attempts to start tracking, in milliseconds. After a refusal the pause is longer, since it lasts until an
+ * operator ends it, whereas a connection may return at any time.
  */
 const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 
 /**
  * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. RESP3 is not used, since ioredis drops
- * its pushes; with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
- * each answered heartbeat proves that no message before it was missed, also after a pause of the heartbeats.
+ * its push messages. With a second connection for the messages, its loss would not be noticed. The reply to a PING follows all earlier
+ * messages, so that each answered heartbeat proves that no message before it was missed, also after a pause of the heartbeats.
  */
 export class Tracker {
   /** The `run_id` of the server that sends the messages about changed keys; `undefined` while tracking is off. */
@@ -40,10 +40,10 @@ export class Tracker {
   readonly #redis: Redis
   readonly #settings: TrackerSettings
   #provenAt = -Infinity
-  /** The time of the PING that has no reply yet. */
+  /** The time of the PING that has no reply yet; `undefined`: none is pending. */
   #pingedAt: number | undefined
   #isClosed = false
-  /** The number of failed attempts to start tracking in a row; each one doubles the next pause. */
+  /** The number of consecutive failed attempts to start tracking; each failure doubles the next pause. */
   #failures = 0
   #maxPauseMs = MAX_PAUSE_MS.failed
 
@@ -62,8 +62,8 @@ export class Tracker {
     })
     this.#redis.on('ready', () => { void this.#arm() })
     this.#redis.on('close', () => this.#doubt())
-    // Only refusals are reported. After other errors of this connection remembered tokens are not relied on; the data connection reports
-    // outages.
+    // Only refusals are reported here, since the data connection reports outages. After other errors of this connection remembered tokens
+    // are not relied on.
     this.#redis.on('error', (error) => this.#note(error, 'the connection'))
     this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
       if (channel.toString() !== CHANNEL) return
@@ -73,13 +73,13 @@ export class Tracker {
       else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
     })
     this.#redis.connect().catch(() => {
-      // A rejected `connect` is ignored, since the retry strategy reconnects.
+      // The rejection of `connect` is ignored, since the retry strategy of ioredis reconnects.
     })
   }
 
   /**
-   * Whether heartbeats are answered in time. The value is computed on each read, not by a timer: it must be `false` at once after a
-   * stalled event loop.
+   * Whether heartbeats are answered in time. The value is computed on each read, not by a timer: after a stalled event loop it must be
+   * `false` at once.
    */
   get isAlive (): boolean {
     return this.isAliveAt(this.#settings.now())
@@ -124,7 +124,7 @@ export class Tracker {
       this.runId = info.runId
       this.#failures = 0
       this.#maxPauseMs = MAX_PAUSE_MS.failed
-      // Tokens that were read before tracking began are forgotten: no messages cover them.
+      // Tokens that were read before tracking began are forgotten, since no messages about them arrive.
       this.#settings.onDoubt()
     } catch (error) {
       this.#note(error, command)

@@ -21,8 +21,8 @@ export class Freezer {
    */
   freeze (value: unknown, isNarrow: boolean): number {
     let bytes = 0
-    // The parts of the value that are still to be frozen stand in a list, since recursion could exceed the call stack: values can be nested
-    // deeper than the stack is.
+    // The parts of the value that are still to be frozen are in a list. Recursion could exceed the call stack, since the app chooses how
+    // deeply a value is nested.
     const open = [value]
     while (open.length > 0) {
       const part = open.pop()
@@ -48,7 +48,8 @@ export class Freezer {
   }
 
   #fieldBytes (names: readonly string[], isNarrow: boolean): number {
-    // Property names that are array indices come first, and are counted apart: V8 stores their values in an array, without names.
+    // V8 stores the values of properties whose names are array indices in an array, without names, so they are counted apart. `Object.keys`
+    // returns these names first.
     let indices = 0
     while (indices < names.length && isIndex(names[indices]!)) indices++
     let newBytes = 0
@@ -57,7 +58,8 @@ export class Freezer {
     }
     const named = names.length - indices
     return (indices === 0 ? 0 : elementsBytes(indices, Number(names[indices - 1]))) +
-      // An object with new property names is counted as a dictionary: V8 makes a hash table of it while no other object has the same names.
+      // V8 stores an object as a hash table while no other object has the same property names, so an object with new names is counted as
+      // one.
       (newBytes === 0 ? objectBytes(named) : newBytes + dictionaryBytes(named))
   }
 

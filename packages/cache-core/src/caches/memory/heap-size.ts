@@ -14,7 +14,7 @@ const MAX_ON_HEAP = 64
 
 /** Returns the bytes that V8 uses for a text of `length` UTF-16 units. */
 export function textBytes (length: number, isOneByte: boolean): number {
-  // V8 shares the empty text, and the texts of one Latin-1 character.
+  // V8 has one shared object for the empty text, and one for each text of one Latin-1 character, so these texts use no memory of their own.
   return length === 0 || (length === 1 && isOneByte) ? 0 : TEXT_HEADER + toWords(isOneByte ? length : 2 * length)
 }
 
@@ -61,7 +61,7 @@ export class MapSize {
   /** Bytes of the hash table of the `Map`; `0` before the first entry is added. */
   get bytes (): number { return this.#capacity === 0 ? 0 : 72 + this.#capacity * 28 }
 
-  /** Counts a new key of the `Map`. */
+  /** Adds a new key of the `Map` to the counted size. */
   add (): void {
     if (this.#live + this.#deleted >= this.#capacity) {
       if (this.#capacity === 0) this.#capacity = 4
@@ -71,7 +71,7 @@ export class MapSize {
     this.#live++
   }
 
-  /** Counts the removal of a key from the `Map`. */
+  /** Subtracts a removed key of the `Map` from the counted size. */
   remove (): void {
     this.#live--
     this.#deleted++

@@ -19,9 +19,9 @@ export interface MemoryLimits {
 export class MemoryBounds {
   readonly maxBytes: number
   readonly maxEntries: number
-  /** The limits of key patterns; `undefined`: no registry has given any. */
+  /** The limits of key patterns; `undefined`: no registry has given limits to this cache. */
   limits: EntryLimits | undefined
-  /** The rooms (numbers) of key patterns that have, or had, a limit. */
+  /** The number of the room of each key pattern that has, or had, a limit. */
   readonly #rooms = new Map<string, number>()
   readonly #entries: MemoryEntries
   readonly #tags: MemoryTags
@@ -56,7 +56,7 @@ export class MemoryBounds {
     if (slot === 0) this.#entries.add(key, entry, room)
     else this.#entries.replace(slot, entry, room)
     if (limit === undefined || room === undefined) return
-    // The room is read anew for each entry, since a removal may move the entries to other slots.
+    // The room is looked up again for each entry, since a removal may move all entries to other slots and copy the rooms.
     for (;;) {
       const own = this.#entries.room(room)
       if (own === undefined || own.size <= limit.maxEntries) return
@@ -98,7 +98,7 @@ export class MemoryBounds {
     const { size, contentBytes } = this.#entries
     const share = this.#responseShare
     if (size > this.maxEntries) return room.size > Math.max(1, share * this.maxEntries)
-    // The bytes of arrays and maps belong to all entries: stored responses are charged a part in proportion to their number.
+    // The bytes of arrays and maps belong to all entries, so stored responses are charged a share of them in proportion to their number.
     return room.contentBytes + (this.bytes - contentBytes) * room.size / size > share * this.maxBytes
   }
 }

@@ -48,7 +48,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     this.tags = memoryTagCalls(this.#tags, this.#bounds)
   }
 
-  /** The number of entries in the cache, including expired entries that were neither read nor evicted. */
+  /** The number of entries in the cache, including expired ones that were neither read nor evicted. */
   get size (): number { return this.#entries.size }
   /**
    * The bytes of the cache in the heap and in the contents of Buffers: entries, their tags, and the arrays and maps of both. The number is
@@ -56,7 +56,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
    */
   get bytes (): number { return this.#bounds.bytes }
 
-  /** Obeys the limits of the registry that has put the cache into service last, and its serializer unless an option names one. */
+  /** Uses the limits of the registry that last put the cache into service, and its serializer unless an option names one. */
   [joinRegistry] ({ limits, serializer }: RegistrySettings): void {
     this.#bounds.limits = limits
     this.#serializer ??= serializer
@@ -188,7 +188,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
-    // The earlier value of the key is removed even if the new value is not stored: a write has ended its validity.
+    // The earlier value of the key is removed even if the new value is not stored: since the call of `set` it is outdated.
     if (tags === undefined) {
       this.#bounds.remove(slot)
       return DONE
@@ -205,7 +205,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     const least = entryBytes(key, entry) + MemoryTags.bytesOf(states)
     const limit = this.#bounds.limitOf(key)
     if (least <= limit) this.#bounds.makeRoom()
-    // Making room may have evicted the new entry itself, if it is a stored response: responses have a limit of their own.
+    // Making room may have evicted the new entry itself if it is a stored response, since responses have a limit of their own.
     if (!this.#bounds.isExceeded && (limit === this.#bounds.maxBytes || entries.slotOf(key) !== 0)) return DONE
     this.#bounds.remove(entries.slotOf(key))
     return err(tooLarge(least, limit))

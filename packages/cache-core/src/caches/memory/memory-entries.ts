@@ -41,7 +41,7 @@ export class MemoryEntries {
   /** Bytes of the keys, the values and the arrays of tags of all entries. */
   get contentBytes (): number { return this.#contentBytes }
 
-  /** Returns a group of entries that are evicted among themselves; `undefined`: no entry is in it. */
+  /** Returns the room (a group of entries that evict one another) with this number; `undefined`: no entry is in it. */
   room (room: number): Room | undefined { return this.#rooms?.get(room) }
 
   /** Bytes of the keys and values of all entries, and of the arrays and the map in which they are found. */
@@ -72,7 +72,7 @@ export class MemoryEntries {
 
   /**
    * Stores an entry under a key that has no entry. Afterwards there may be one entry more than `maxEntries`: the caller evicts one.
-   * @param room the room of the entry, by default that of stored responses for such a key; `undefined`: none
+   * @param room the room of the entry, by default the room of stored responses if the key is that of a response; `undefined`: no room
    */
   add (key: string, entry: NewEntry, room = isResponse(key) ? RESPONSES : undefined): void {
     if (this.#free === 0) this.#grow()
@@ -131,7 +131,7 @@ export class MemoryEntries {
       (this.#rooms === undefined ? 0 : OPTIONAL_BYTES.rooms)
   }
 
-  /** Puts the entry in a slot into another room: the limit of its key pattern was set or removed since it was stored. */
+  /** Moves the entry in a slot to another room, after the limit of its key pattern was set or removed. */
   #moveTo (slot: number, room: number | undefined): void {
     if (this.#rooms === undefined ? room === undefined : this.#rooms.isIn(slot, room)) return
     this.#rooms ??= new MemoryRooms(this.values.length)

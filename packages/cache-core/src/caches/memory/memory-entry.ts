@@ -12,14 +12,16 @@ export const BYTES = 2
 /** The form code of a stored value that a read makes from its text with rich parts. The near cache of Redis uses the code 3. */
 export const RICH_TEXT = 4
 
-/** Bytes of a value are rounded up to a multiple of this number, so that the remainder can hold the form of the value. */
+/**
+ * Bytes of a value are rounded up to a multiple of this number, so that the remainder of the number can hold the form code of the value.
+ */
 export const KINDS = 8
 /** Bytes that each entry uses in the arrays of entry properties, without the arrays that are made only when they are needed. */
 export const SLOT_BYTES = 56
 export const OPTIONAL_BYTES = { tags: 16, windows: 8, rooms: 24 }
 export const MIN_SLOTS = 4
 
-/** An entry to be stored in a `MemoryCache`. */
+/** An entry as a `MemoryCache` receives it for storing. */
 export interface NewEntry extends EntryTags {
   readonly kind: number
   readonly value: unknown

@@ -27,7 +27,7 @@ export class MemoryLocks {
     })
   }
 
-  /** Releases all locks; waiters get `null`. */
+  /** Releases all locks; the pending calls of waiters resolve with `null`. */
   close (): void {
     for (const held of this.#held.values()) {
       clearTimeout(held.expiry)

@@ -10,37 +10,39 @@ const MAX_MAP_SIZE = 2 ** 24
 
 /** Bounds of a `MemoryCache`: the maximum number of its entries, bytes and tags. */
 export const memorySchema = Type.Object({
-  /** The maximum number of entries, at most 2^24. The least recently used entry makes room. */
+  /** The maximum number of entries, at most 2^24. Beyond it the least recently used entry is evicted. */
   maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_MAP_SIZE, default: 10_000 })),
-  /** Bytes of the heap, and of the contents of Buffers, as `bytes` counts them. One value may take all of it. */
+  /**
+   * The maximum bytes in the heap and in the contents of Buffers, counted as by the property `bytes`. A single value may use all of them.
+   */
   maxBytes: Type.Optional(Type.Integer({ minimum: 1, default: 64 * 1024 * 1024 })),
   /**
-   * `'clone'`: each reader gets a copy, as from Redis. `'freeze'`: all readers share one deeply frozen value, which costs nothing to read
-   * (Buffers are copied all the same).
+   * `'clone'`: each reader gets a copy, as from Redis. `'freeze'`: all readers share one deeply frozen value, which is read without a copy
+   * (Buffers are copied in any case).
    */
   isolation: Type.Optional(Type.Union([Type.Literal('clone'), Type.Literal('freeze')], { default: 'clone' })),
   /**
-   * The maximum number of tags without an entry that are remembered for loads under way: at most 2^24, and an eighth of `maxBytes`. A value
-   * that was loaded under a forgotten tag is not stored. The tags of entries are always known.
+   * The maximum number of tags without an entry that are remembered for loads in progress: at most 2^24. They also use at most an eighth of
+   * `maxBytes`. A value that was loaded under a forgotten tag is not stored. The tags of entries are never forgotten.
    * @default 10 × maxEntries
    */
   maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_MAP_SIZE })),
   /**
-   * The part of `maxEntries` and of `maxBytes` beyond which stored responses of `@x/cache-edge` (keys that begin with `edge:`) evict one
-   * another and none of the app's values. Above 0, at most 1. Responses may take more while the room is free; one that alone needs more is
-   * not stored in a full cache.
+   * The fraction of `maxEntries` and of `maxBytes`, above 0 and at most 1, beyond which stored responses of `@x/cache-edge` (keys that
+   * begin with `edge:`) evict one another and no value of the app. Responses may use more while the cache is not full. A response that
+   * alone exceeds the fraction is not stored in a full cache.
    */
   responseShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }))
 }, { additionalProperties: false })
 
-/** Bounds and behaviour of a `MemoryCache`. */
+/** Limits of a `MemoryCache`, and how it stores values. */
 export type MemoryCacheOptions = Static<typeof memorySchema> & {
   /**
    * `'rich'`: dates, maps, sets, BigInts, typed arrays, `undefined` and `NaN` are read as they were stored.
-   * @default that of the registry, else `'json'`
+   * @default the serializer of the registry, else `'json'`
    */
   serializer?: SerializerName
-  /** The source of time; for tests. */
+  /** The clock of the cache, which a test can replace by a fake one. */
   clock?: Clock
 }
 

@@ -6,7 +6,7 @@ export const RESPONSES = 0
 /** The entries of one room: their number, their bytes, and the ends of their list in the order of use. A slot of 0 means "none". */
 export interface Room {
   size: number
-  /** Bytes of the keys, the values and the arrays of tags of the room's entries. */
+  /** Bytes of the keys, the values and the arrays of tags of all entries in the room. */
   contentBytes: number
   oldest: number
   newest: number
@@ -32,7 +32,7 @@ export class MemoryRooms {
     this.#roomOf = listOf(slots, OUTSIDE)
   }
 
-  /** Returns a room; `undefined`: it never had an entry. */
+  /** Returns the room with this number; `undefined`: no entry was ever in it. */
   get (room: number): Room | undefined {
     return this.#rooms[room]
   }
@@ -73,7 +73,7 @@ export class MemoryRooms {
     room.size--
   }
 
-  /** Extends the lists when the cache gets more slots for entries. */
+  /** Extends the linked lists of all rooms when the cache gets more slots for entries. */
   grow (added: number): void {
     this.#older = this.#older.concat(listOf(added, 0))
     this.#newer = this.#newer.concat(listOf(added, 0))

@@ -19,10 +19,13 @@ export interface TagState {
   uses: number
 }
 
-/** The states of an entry's tags, and their version: the number of soft invalidations of the cache at that time, which shows later ones. */
+/**
+ * The states of an entry's tags. `version`: the number of soft invalidations in the cache when the states were captured; a later soft
+ * invalidation has a higher number.
+ */
 export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
 
-/** The snapshot of tags that `capture` returns. */
+/** The snapshot of tags that `capture` of a `MemoryCache` returns. */
 export class MemorySnapshot implements EntryTags {
   constructor (readonly generation: object, readonly states: readonly TagState[], readonly version: number) {}
 }
@@ -31,9 +34,9 @@ export class MemorySnapshot implements EntryTags {
 export interface TagLimits { readonly maxIdle: number; readonly maxIdleBytes: number }
 
 /**
- * The states of the tags of a `MemoryCache`. An invalidation is one assignment, whatever the number of entries. The state of a tag that an
- * entry has is never forgotten. Tags that were only captured, for a pending load, are bounded: the tag captured longest ago is forgotten,
- * and a value loaded under it is not stored.
+ * The states of the tags of a `MemoryCache`. An invalidation assigns one number to the state of the tag, however many entries have the tag.
+ * A tag that an entry has is never forgotten. Tags without an entry, captured for a pending load, are bounded: the tag captured longest ago
+ * is forgotten, and a value loaded under it is not stored.
  */
 export class MemoryTags {
   #used = new Map<string, TagState>()
@@ -62,7 +65,7 @@ export class MemoryTags {
     return bytes + size.bytes
   }
 
-  /** The number of tags whose state is known. */
+  /** The number of tags whose state this cache has. */
   get size (): number { return this.#used.size + this.#idle.size }
 
   /** Bytes of all tags whose state is known, and of invalidated tags that entries still refer to. */
@@ -144,7 +147,7 @@ export class MemoryTags {
     this.#idleSize.clear()
   }
 
-  /** Makes every snapshot of tags outdated, and forgets every tag. */
+  /** Makes every snapshot of tags outdated, and forgets all tags; called when the cache is cleared. */
   clear (): void {
     this.#generation = {}
     for (const state of this.#used.values()) state.soft = GONE
@@ -200,7 +203,7 @@ export class MemoryTags {
   }
 }
 
-/** Returns the bytes of the array of tag states that each entry with tags has. */
+/** Returns the bytes of the array of tag states of one entry. */
 export function statesBytes (states: readonly TagState[]): number {
   return states.length === 0 ? 0 : arrayBytes(states.length)
 }

@@ -9,7 +9,7 @@ import { AS_IS, BYTES, JSON_TEXT, RICH_TEXT, type NewEntry } from './memory-entr
 export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
 
 /**
- * Returns the stored form of a value, which shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. A value
+ * Returns the stored form of a value, which shares no memory with the value. With a `freezer`, JSON is stored parsed and frozen. A value
  * with rich parts is stored as text in any case, since a frozen Date or Map can be changed by its methods.
  */
 export function toStored (isolated: Isolated, freezer: Freezer | undefined): StoredValue {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
-/** The folder of the page's style and scripts, in the package beside `src` and `dist`. */
+/** The folder of the console's style and scripts; it is in the package, beside `src` and `dist`. */
 const FOLDER = new URL('../../../console/', import.meta.url)
 const SCRIPTS = ['elements.js', 'formats.js', 'sections.js', 'chart.js', 'now.js', 'rollout.js']
 
@@ -16,13 +16,13 @@ export class ConsolePage {
   readonly #scripts = SCRIPTS.map((name) => new URL(name, FOLDER))
   #rendered: Promise<RenderedPage> | undefined
 
-  /** Adds scripts of a sibling package, which add their sections by `globalThis.cacheConsole`; they run after those of the core. */
+  /** Adds scripts of a sibling package, which add their sections by `globalThis.cacheConsole`; they run after the scripts of the core. */
   add (...scripts: URL[]): void {
     this.#scripts.push(...scripts)
     this.#rendered = undefined
   }
 
-  /** Returns the page. Rejects if a file cannot be read, as in an app that a bundler has made one file of. */
+  /** Returns the page. Rejects if a file cannot be read, as in an app that a bundler has joined to one file. */
   async render (): Promise<RenderedPage> {
     const rendered = (this.#rendered ??= this.#render())
     try {
@@ -45,7 +45,7 @@ function policyOf (style: string, scripts: readonly string[]): string {
     `style-src ${sourceOf(style)}`,
     `script-src ${scripts.map(sourceOf).join(' ')}`,
     "connect-src 'self'",
-    // The empty icon, without which a browser asks for /favicon.ico.
+    // The page links an empty icon as `data:`, so that a browser does not request /favicon.ico.
     'img-src data:',
     "base-uri 'none'",
     "form-action 'none'",

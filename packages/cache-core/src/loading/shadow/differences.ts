@@ -12,8 +12,8 @@ interface Pair { readonly one: unknown; readonly other: unknown; readonly name: 
 
 /**
  * Returns the paths of the members in which two values of JSON, or of bytes, differ: `.items[].price`, or an empty text for the values
- * themselves. The items of an array have one path, and names that may be data are masked as `[…]`. The order of members does not count. At
- * most eight paths are returned; an empty list means that the values are equal.
+ * themselves. All items of an array share one path, and names of members that may be data are replaced by `[…]`. The order of members does
+ * not count. At most eight paths are returned; an empty list means that the values are equal.
  */
 export function differences (one: unknown, other: unknown): string[] {
   const paths = new Set<string>()
@@ -33,7 +33,10 @@ export function differences (one: unknown, other: unknown): string[] {
   return [...paths]
 }
 
-/** Adds the members of two compared objects, so that the first member is compared first. A missing member differs from every value. */
+/**
+ * Adds the members of two objects to the pairs that are still to be compared, the first member on top. A missing member differs from every
+ * value.
+ */
 function compareMembers (one: Record<string, unknown>, other: Record<string, unknown>, parent: Pair, open: Pair[]): void {
   const names = Object.keys(one)
   const added = Object.keys(other).filter((name) => !Object.hasOwn(one, name))

@@ -5,19 +5,22 @@ import type { Fail } from '../call.js'
 import type { LoadTarget } from '../load-service.js'
 import { LOAD_LIMIT_MS } from '../load.js'
 
-/** The maximum number of keys with an early lease; the lease that was taken first is released for another one. */
+/**
+ * The maximum number of keys with an early lease. At the maximum, a new early lease replaces the one that was taken first, which is
+ * released.
+ */
 const MAX_KEYS = 1000
 /** Seconds for which an early lease waits for the next load of its key. */
 const LEASE_TTL = 600
-/** Milliseconds that an early lease must still last when a load begins: the time limit of the load, and of the store of its value. */
+/** Milliseconds for which an early lease must still be valid when a load begins: the time limit of the load, and of storing its value. */
 const SPARE_MS = LOAD_LIMIT_MS + 10_000
 
 interface EarlyLease { readonly target: LoadTarget; readonly tags: string; readonly snapshot: TagSnapshot; readonly until: number }
 
 /**
  * Early leases: leases, or snapshots of tags, that were taken after one load of a key, for the store of the next load. A load in the
- * control arm must not wait for a lease, and a lease that is taken during the load does not show that nothing was invalidated since the
- * load began.
+ * control arm must not wait for a lease. A lease that is taken during the load would not show an invalidation between the begin of the load
+ * and the lease.
  */
 export class EarlyLeases {
   readonly #leases = new Map<string, EarlyLease>()
@@ -29,7 +32,7 @@ export class EarlyLeases {
     this.#fail = fail
   }
 
-  /** Returns the early lease for a load that begins now; `null`: there is none, so the loaded value must not be stored. */
+  /** Returns the early lease for a load that begins now; `null`: there is no early lease, so the loaded value must not be stored. */
   of (target: LoadTarget, key: string, tags: readonly string[]): TagSnapshot | null {
     const lease = this.#leases.get(key)
     if (lease === undefined) return null
@@ -37,7 +40,7 @@ export class EarlyLeases {
     return isUsable ? lease.snapshot : null
   }
 
-  /** Takes an early lease for the next load of a key, in place of the present one. */
+  /** Takes an early lease for the next load of a key; it replaces the key's present early lease. */
   async take (target: LoadTarget, key: string, tags: string[]): Promise<void> {
     const until = this.#owner.clock.now() + LEASE_TTL * 1000
     const { leases } = target.impl
@@ -48,12 +51,12 @@ export class EarlyLeases {
     this.#leases.set(ownText(key), { target, tags: textOf(tags), snapshot: result.value, until })
   }
 
-  /** Forgets an early lease that was used, or that is no longer current. */
+  /** Forgets the early lease of a key, after it was used or has become invalid. */
   forget (key: string): void {
     this.#leases.delete(key)
   }
 
-  /** Forgets all early leases; they expire in the cache's store by themselves. */
+  /** Forgets all early leases without releasing them, since they expire in the cache's store. */
   clear (): void {
     this.#leases.clear()
   }

@@ -8,7 +8,10 @@ export const MAX_VALUE_BYTES = 256 * 1024
 /** The form of a value as a reader would get it after it was stored: JSON, text with rich parts, or bytes. */
 export type Form = Isolated
 
-/** Returns the stored form of a value; `too large`, or `none` if no cache can store it, or if a getter or a proxy of the value throws. */
+/**
+ * Returns the stored form of a value; `too large` if it exceeds `MAX_VALUE_BYTES`; `none` if no cache can store the value, or if its getter
+ * or proxy throws.
+ */
 export function formOf (value: unknown, serializer: SerializerName): Form | 'too large' | 'none' {
   try {
     return measuredForm(value, serializer)

@@ -7,7 +7,7 @@ import type { Evidence, VolatileMembers } from './volatile-members.js'
 
 /** Milliseconds within which an invalidation explains why an entry differed from a loaded value. */
 export const EXPLAIN_MS = 5000
-/** Milliseconds for which equal mismatches of one key are collected, to be checked once. */
+/** Milliseconds for which equal mismatches of one key are collected; they are checked together, once. */
 const TOGETHER_MS = 500
 /** Milliseconds after which a mismatch is counted even if it is still unknown whether its members differ on every load. */
 const DECIDE_MS = 60_000
@@ -21,7 +21,7 @@ export interface Mismatch {
   readonly group: number
   /** The flight of the load, which records the removals of this process since the load began. */
   readonly flight: Flight
-  /** The fingerprint of the entry that differed. */
+  /** The fingerprint of the cache entry that differed from the loaded value. */
   readonly print: string
   /** Seconds since the entry was stored, and until its ttl ends; `NaN` and `Infinity` if they are not known. */
   readonly age: number
@@ -30,10 +30,10 @@ export interface Mismatch {
   readonly evidence: readonly Evidence[]
 }
 
-/** The mismatches of one key within half a second that have the same entry and the same differing members; they are decided together. */
+/** The mismatches of one key within half a second that have the same entry and the same differing members; they get one outcome. */
 interface Check { readonly first: Mismatch; readonly at: number; readonly evidence: Evidence[]; count: number }
 
-/** Receives the final outcome of a mismatch. `path`: the first member that differs; `times`: the number of equal mismatches. */
+/** Receives the outcome of a mismatch. `path`: the path of the first differing member; `times`: the number of equal mismatches. */
 export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | 'differs' | 'undecided' | 'failed', path: string, times: number) => void
 
 /** The functions and objects that the checks of mismatches use. */
@@ -42,14 +42,14 @@ export interface ChecksDeps {
   readonly serializer: () => SerializerName
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
-  /** Stops the recording of removals for the flight of a load. */
+  /** Stops the flight of a load from recording removals. */
   readonly end: (flight: Flight) => void
   readonly decided: Decided
 }
 
 /**
- * Decides whether a mismatch shows a stale entry. It does not if this process invalidated the entry within 5 s, if the entry is gone or
- * replaced after 5 s, or if the differing members differ on every load.
+ * Decides whether a mismatch shows a stale entry. Three cases show none: this process invalidated the entry within 5 s; the entry is gone
+ * or replaced after 5 s; or the differing members differ on every load.
  */
 export class MismatchChecks {
   readonly #deps: ChecksDeps
@@ -65,7 +65,7 @@ export class MismatchChecks {
     this.#deps = deps
   }
 
-  /** Adds a mismatch to be checked; returns `false` if too many are being checked. */
+  /** Adds a mismatch to be checked; returns `false`, and ignores it, if the maximum number of mismatches is being checked. */
   add (mismatch: Mismatch): boolean {
     const { now, end } = this.#deps
     const id = [mismatch.key, ...mismatch.paths].join('\n')
@@ -103,15 +103,15 @@ export class MismatchChecks {
     const { key, target, flight } = first
     const result = flight.isSuperseded ? undefined : await this.#deps.read(target, key)
     this.#deps.end(flight)
-    // `stop` was called while the entry was being read again.
+    // `stop` was called during the read of the entry, so the check has no outcome.
     if (!this.#pending.has(check)) return
     if (flight.isSuperseded || result === undefined) return this.#decide(check, 'explained')
     if (!result.ok) return this.#decide(check, 'failed')
     const entry = result.value
     if (entry !== null && entry.fresh && this.#isSame(entry.value, check)) return this.#decide(check, undefined)
     const hasEnded = (this.#deps.now() - check.at) / 1000 >= first.ttlLeft
-    // An entry that is gone after the end of its ttl may have been removed before by another process. If no other process uses the cache's
-    // store, `isSuperseded` has shown that there was no removal.
+    // Another process may have removed an entry that is gone after the end of its ttl. If no other process uses the cache's store,
+    // `isSuperseded` has shown that the entry was not removed.
     this.#decide(check, !hasEnded ? 'explained' : target.isLocal ? undefined : 'undecided')
   }
 

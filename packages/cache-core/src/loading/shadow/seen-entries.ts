@@ -1,6 +1,6 @@
 import { ownText } from '../../lib/own-text.js'
 
-/** The maximum number of keys whose entries are remembered. */
+/** The maximum number of keys whose entries are remembered with the time at which they were first seen. */
 const MAX_KEYS = 1000
 
 /** The times at which the entries of keys were first seen, for implementations that do not record when an entry was stored. */

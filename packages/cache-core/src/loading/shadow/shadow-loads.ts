@@ -18,21 +18,18 @@ import { VolatileMembers } from './volatile-members.js'
 
 /** The maximum number of loads and comparisons of shadow reads in flight; further ones are dropped and counted. */
 const MAX_IN_FLIGHT = 256
-/**
- * Seconds of ttl that an entry must have left to be compared, if other processes write to the cache's store, too: once its ttl has ended, a
- * removal by another process cannot be seen.
- */
+/** Seconds that must remain of an entry's ttl, if other processes write to the store: after its end their removals are not visible. */
 const MIN_TTL_LEFT = EXPLAIN_MS / 1000 + 1
 
 /** One load in the control arm whose value will be compared with the cache's entry. */
 export interface ShadowLoad {
   /** Called when the loader returned a value that would be stored, before the caller gets the value. Never throws. */
   readonly loaded: (value: unknown) => void
-  /** Called if the load failed, or if its value would not be stored. */
+  /** Called if the load failed, or if its value must not be stored, so that nothing is compared. */
   readonly end: () => void
 }
 
-/** A load whose value is to be compared, with all that is needed to store the value as the cached arm would. */
+/** A load whose value is to be compared with the cache's entry, with the data for storing the value. */
 interface Pending {
   readonly target: LoadTarget
   readonly key: string
@@ -125,7 +122,7 @@ export class ShadowLoads {
     for (const flight of this.#inFlight) this.#end(flight)
   }
 
-  /** Returns the lease, or the snapshot of tags, for the store of a loaded value; in this process the snapshot is taken synchronously. */
+  /** Returns the lease or snapshot of tags for storing a loaded value; a cache in this process takes the snapshot synchronously. */
   async #snapshot (target: LoadTarget, key: string, tags: string[]): Promise<TagSnapshot | undefined | null> {
     const { leases, tags: ofImpl } = target.impl
     if (target.immediate === undefined) return leases === undefined && ofImpl === undefined ? undefined : this.#leases.of(target, key, tags)
@@ -169,10 +166,7 @@ export class ShadowLoads {
     this.#end(flight)
   }
 
-  /**
-   * Compares an entry with the loaded value; returns `true` if their mismatch is to be checked further, for which the flight must record
-   * removals.
-   */
+  /** Compares an entry with the loaded value; `true`: their mismatch is to be checked further, so the flight must record removals. */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
     const entry = formOf(value, this.#service.serializer)
@@ -180,8 +174,8 @@ export class ShadowLoads {
       this.#note(keyPattern, group, entry === 'none' ? 'failed' : 'dropped')
       return false
     }
-    // An implementation that does not return the remaining ttl does not return a usable age either; the time since the entry was first seen
-    // is used instead.
+    // An implementation that does not return the remaining ttl does not return a usable age either. The time since the entry was first seen
+    // is used in place of the age.
     const known = ttlLeft === Infinity || Number.isNaN(age) ? this.#seen.ageOf(key, printOf(entry), now) : age
     const paths = isSame(entry, form) ? [] : differences(comparable(entry), comparable(form))
     if (!target.isLocal && ttlLeft < MIN_TTL_LEFT) this.#note(keyPattern, group, 'undecided', known)
@@ -216,7 +210,7 @@ export class ShadowLoads {
       if (checkTagOptions(pending.options) === undefined) await this.#leases.take(target, key, tags)
       return
     }
-    // The value of a pending load or write in the cached arm is newer, so the value of this load is not stored.
+    // A pending load or write of the cached arm has a newer value, so the value of this load is not stored.
     if (flights.joinable(key) !== undefined || flights.storing([key]) !== undefined) return
     this.#leases.forget(key)
     if (snapshot !== undefined) stored.snapshot = snapshot

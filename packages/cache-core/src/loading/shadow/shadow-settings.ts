@@ -7,7 +7,7 @@ const BUCKETS = 10_000
 /** The sample of keys that shadow reads compare, and the counts of their outcomes. The same keys are sampled in all processes. */
 export class ShadowSettings {
   readonly stats = new ShadowStats()
-  /** Whether shadow reads sample any key: a field, since every load of the control arm reads it. */
+  /** Whether shadow reads sample any key. A field and no getter, since every load of the control arm reads it. */
   isOn = false
   #percent = 0
   #limit = 0
@@ -46,7 +46,7 @@ export class ShadowSettings {
 
 /**
  * Returns 32 well-mixed bits of a key: FNV-1a over its UTF-16 units, with the finaliser of MurmurHash3. The hash is independent of the
- * bucket of the rollout, which would put all sampled keys into one arm.
+ * bucket of the rollout, otherwise all sampled keys would be in the same arm.
  */
 function hashOf (key: string): number {
   let hash = 0x811c9dc5

@@ -2,14 +2,20 @@ import { ownText } from '../../lib/own-text.js'
 import { differences } from './differences.js'
 import { comparable, isSame, sizeOf, type Form } from './form.js'
 
-/** The maximum number of keys whose loaded values are remembered, and the maximum size of all these values, in characters or bytes. */
+/** The maximum number of keys whose loaded values are remembered. */
 const MAX_KEYS = 256
 const MAX_BYTES = 2 * 1024 * 1024
-/** Milliseconds for which a remembered value waits for the next load of its key, if the maximum number or size is reached. */
+/**
+ * Milliseconds after which a remembered value that no further load was compared with may be replaced, once the maximum number or size is
+ * reached.
+ */
 const MAX_WAIT_MS = 60_000
 /** The maximum number of members per key pattern for which it is counted how often they differ. */
 const MAX_MEMBERS = 16
-/** The number of repeated differences from which a member is judged: 2 to count as different on every load, 3 to count as not. */
+/**
+ * The minimum number of repeated differences from which a member is judged: 2 for the result that it differs on every load, 3 for the
+ * opposite result.
+ */
 const MIN_VOLATILE = 2
 const MIN_SETTLED = 3
 /** The share of repeated differences from which a member counts as different on every load. */
@@ -18,13 +24,16 @@ const VOLATILE_SHARE = 0.9
 /** A loaded value that differed from the cache's entry, and the paths of the members that differed. */
 interface Differing { readonly entryPrint: string; readonly form: Form; readonly paths: readonly string[]; readonly at: number }
 
-/** Whether a member that differed between the entry and one load differed between that load and the next load, too. */
+/**
+ * Evidence about a member of a value that differed between the cache's entry and one load: whether it also differed between this load and
+ * the next load.
+ */
 export interface Evidence { readonly path: string; readonly isAgain: boolean }
 
 /**
- * Finds the members that differ on every load: a timestamp, a request id. A value that changes in its source differs from the entry, too,
- * but the next load gives it again. So a member counts if, having differed once, it nearly always differs again on the next load, while
- * the entry stays in place and thus nothing was invalidated.
+ * Finds the members that differ on every load, such as a timestamp or a request id. A value that has changed in its source also differs
+ * from the entry, but the next load returns it unchanged. A member therefore counts if it nearly always differs again between two loads,
+ * while the same entry stays in place, so that nothing was invalidated.
  */
 export class VolatileMembers {
   readonly #patterns = new Map<string, Map<string, { again: number; settled: number }>>()
@@ -50,8 +59,8 @@ export class VolatileMembers {
   }
 
   /**
-   * Remembers a loaded value in place of values that are older than `MAX_WAIT_MS`. If there are none, this load is not remembered: earlier
-   * keys then keep their place until their next load.
+   * Remembers a loaded value in place of values that are older than `MAX_WAIT_MS`. If no value is that old, the new value is not
+   * remembered, so that earlier keys keep their place until their next load.
    */
   #remember (key: string, last: Differing): void {
     const bytes = sizeOf(last.form)
@@ -71,7 +80,7 @@ export class VolatileMembers {
     this.#bytes -= sizeOf(last.form)
   }
 
-  /** Adds evidence about members that differ; called once it is certain that no invalidation came between the two loads. */
+  /** Adds evidence about members that differ; call it once it is certain that no invalidation came between the two loads. */
   learn (keyPattern: string, evidence: readonly Evidence[]): void {
     if (evidence.length === 0) return
     let members = this.#patterns.get(keyPattern)

@@ -4,18 +4,18 @@ import { sentHeaders } from '../target.js'
 
 type Raw = FastifyRequest['raw']
 
-/** The property of a raw request with its method and its target at its arrival. */
+/** The property of a raw request that holds the method and the target which the request had on arrival. */
 const kArrived = Symbol('@x/cache-edge.arrived')
 type Arrived = Raw & { [kArrived]?: string }
 
-/** Notes the method and the target of a request that is not answered early, before hooks can change them. */
+/** Records the method and the target of a request that is not answered early, before hooks can change them. */
 export function noteArrival (raw: Raw): void {
   (raw as Arrived)[kArrived] = `${raw.method!} ${raw.url!}`
 }
 
 /**
- * Whether a request that has reached a handler still has the method, the target and these headers with which it arrived. `false` also
- * means unknown: the request came past the server, as by `inject`.
+ * Whether a request that has reached a handler still has the method, the target and these headers with which it arrived. The result is also
+ * `false` for a request that did not come through the server, such as one of `inject`.
  */
 export function isUnchanged (raw: Raw, vary: readonly string[]): boolean {
   if ((raw as Arrived)[kArrived] !== `${raw.method!} ${raw.url!}`) return false
@@ -23,15 +23,15 @@ export function isUnchanged (raw: Raw, vary: readonly string[]): boolean {
   return [...OF_HOST, ...vary].every((name) => fieldText(sent, name) === fieldText(raw.headers, name))
 }
 
-/** The headers that Fastify reads the host and the scheme from. */
+/** The headers from which Fastify reads the host and the scheme. */
 const OF_HOST = ['host', ':authority', 'x-forwarded-host', 'x-forwarded-proto']
 
-/** The forwarded host and scheme, and the address of the peer that sent them. */
+/** The host and scheme in the forwarded headers, with the address of the peer that sent them. */
 type Forwarded = readonly [host: string, proto: string, peer: string | undefined]
 
 /**
- * The parts of a raw request, beside its URL, from which Fastify determines the target: scheme, host, and behind a trusted proxy the
- * forwarded ones and the address of the proxy.
+ * The parts of a raw request, beside its URL, from which Fastify determines the target: scheme, host, and, behind a trusted proxy, the
+ * forwarded host and scheme with the address of the proxy.
  */
 export class Origin {
   readonly #isSecure: boolean
@@ -52,7 +52,7 @@ export class Origin {
     return new Origin(isSecure(raw), host, isProxied ? [...forwardedIn(raw), raw.socket.remoteAddress] : undefined)
   }
 
-  /** Whether a request has this origin. */
+  /** Whether a request has the same host, scheme and forwarded values as this origin. */
   isOf (raw: Raw): boolean {
     if (hostIn(raw) !== this.#host || isSecure(raw) !== this.#isSecure) return false
     if (this.#forwarded === undefined) return true
@@ -60,7 +60,7 @@ export class Origin {
     return host === this.#forwarded[0] && proto === this.#forwarded[1] && raw.socket.remoteAddress === this.#forwarded[2]
   }
 
-  /** The number of characters. */
+  /** The number of characters in the texts of this origin. */
   get length (): number {
     return [this.#host, ...this.#forwarded ?? []].reduce((sum, text) => sum + (text?.length ?? 0), 0)
   }
@@ -79,7 +79,7 @@ function isSecure ({ socket }: Raw): boolean {
   return (socket as { encrypted?: boolean }).encrypted === true
 }
 
-/** The forwarded host and scheme; an empty field counts as none, as in Fastify. */
+/** The forwarded host and scheme; an empty header counts as absent, as in Fastify. */
 function forwardedIn ({ headers }: Raw): readonly [host: string, proto: string] {
   return [fieldText(headers, 'x-forwarded-host') ?? '', fieldText(headers, 'x-forwarded-proto') ?? '']
 }

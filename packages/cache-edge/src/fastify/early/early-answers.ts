@@ -20,7 +20,7 @@ import { PreparedAnswer } from './prepared-answer.js'
 import { Preparer, type PreparedAnswers } from './preparer.js'
 
 type Raw = FastifyRequest['raw']
-/** The type of `request.cache`, with the method that counts a read only if its entry is used. */
+/** The type of `request.cache` with the method by which a read counts only if its entry is used. */
 type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): boolean }
 
 /** The functions and objects of the response cache that early answers use. */
@@ -32,11 +32,11 @@ export interface EarlyParts {
   readonly responses: StoredResponses
   readonly runner: ExchangeRunner
   readonly bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
-  /** The request headers by which constraints choose a route. */
+  /** The names of the request headers by which constraints select a route. */
   readonly routing: readonly string[]
 }
 
-/** The URLs of one method that may be answered early, and the prepared answers. */
+/** The URLs that may be answered early for one method, and the prepared answers. */
 class MethodTargets {
   readonly targets = new EarlyTargets()
   readonly prepared: PreparedAnswers = new WeakMap()
@@ -45,14 +45,14 @@ class MethodTargets {
 const NO_VARIANT = ''
 
 /**
- * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler and
- * have a stored response, so the router, `rewriteUrl` and constraints have chosen the route. A request that is not surely a hit is left to
- * the route unchanged.
+ * Answers requests with stored responses before the hooks of the app. A target (URL and origin) is learned from a request that has reached
+ * a handler and has a stored response, so that the router, `rewriteUrl` and constraints have selected its route. A request that is not
+ * surely a hit is left to the route unchanged.
  */
 export class EarlyAnswers {
   /** The number of requests that were answered early, before the hooks of the app. */
   count = 0
-  /** Whether any route allows early answers. */
+  /** Whether at least one route of the app allows early answers. */
   hasRoutes = false
   readonly #parts: EarlyParts
   readonly #preparer: Preparer
@@ -71,10 +71,10 @@ export class EarlyAnswers {
 
   /**
    * Answers a request if it is surely a hit. `false`: nothing was sent or counted.
-   * @param route the config of the route that Fastify has chosen; `undefined`: none was chosen yet
+   * @param route the config of the route that Fastify has chosen; `undefined`: the request is not routed yet
    */
   answer (raw: Raw, response: FastifyReply['raw'], route?: object): boolean {
-    // In front of the routing no header has been set.
+    // Before the routing no hook can have set a response header, so the headers are read only after it.
     const before = route === undefined ? undefined : response.getHeaders()
     try {
       if (this.#tryTargets(raw, response, route)) {
@@ -96,14 +96,14 @@ export class EarlyAnswers {
   }
 
   /**
-   * Prepares what is learned from a request that has reached the handler of its route and does not bypass the stored responses. Call the
-   * result once a stored response of the request exists; `undefined`: nothing is learned.
+   * Returns a function that learns the target of a request which has reached its handler and does not bypass the stored responses. Call
+   * that function once a stored response of the request exists; `undefined`: nothing is learned.
    * @param tags the tags of the policy for this request
    */
   lessonOf (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): (() => void) | undefined {
     const { raw } = request
     const { originalUrl } = raw as { originalUrl?: string }
-    // A function of the app may rewrite the URL by any part of the request.
+    // The app's function `rewriteUrl` may rewrite the URL by any part of the request, so such requests are not learned.
     if (originalUrl !== undefined) {
       this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
       return undefined
@@ -113,14 +113,14 @@ export class EarlyAnswers {
     const variant = this.#variantIn(route.policy, raw.headers)
     const origin = variant === undefined ? undefined : Origin.of(raw, 'ips' in request)
     if (origin === undefined) return undefined
-    // The request is read now, since its handler sees only a part of it.
+    // The parts of the request are read before the handler runs, since some of them are then hidden from the handler.
     const lesson = { url: raw.url!, variant: variant!, tags, place: { origin, route, key, host: request.host, config: configOf(request) } }
     return () => side.targets.learn(lesson)
   }
 
   /**
-   * Returns the values of the headers in `vary`, by which the router chooses between the routes of a URL. `undefined`: the request has
-   * another header that a constraint reads, so that it may reach no route.
+   * Returns the values of the headers in the policy's `vary`, among them those by which the router selects a route of the URL. `undefined`:
+   * the request has another header that a constraint reads, so that it may reach no route.
    */
   #variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string | undefined {
     for (const name of this.#parts.routing) if (headers[name] !== undefined && !vary.includes(name)) return undefined
@@ -137,7 +137,8 @@ export class EarlyAnswers {
     if (targets === undefined) return false
     for (let at = 0; at < targets.length; at++) {
       const target = targets[at]!
-      // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
+      // Constraints may select one of several routes for a URL, so a request is answered only if its header values are known for this
+      // route.
       const tags = target.place.origin.isOf(raw) ? this.#tagsOf(target, raw) : undefined
       if (tags === undefined || (config !== undefined && config !== target.place.config)) continue
       return this.#tryTarget(target, tags, raw, response)
@@ -153,11 +154,12 @@ export class EarlyAnswers {
   #tryTarget (target: EarlyTarget, tags: readonly string[], raw: Raw, response: FastifyReply['raw']): boolean {
     const { policy } = target.place.route
     const { core: { registry: { rollout } }, bypassRules } = this.#parts
-    // Below 100 % the arm of a request depends on its user or address, which functions of the app determine; at 0 % no request is cached.
+    // Between 0 and 100 % the arm of a request depends on its user or address, which functions of the app determine. At 0 % no request is
+    // cached.
     if (!rollout.isAllOrNothing || rollout.limit === 0 || policy.hasHeaderSchema()) return false
     const request = new EarlyRequest(raw, response, target, tags, this.#use)
     if (bypassOf(request.asRequest, policy, bypassRules) !== undefined) return false
-    // A range is cut from the body that the hooks of the app have seen.
+    // A range must be cut from the body as the hooks of the app leave it, so a request for a range is not answered early.
     if (raw.headers.range !== undefined) return false
     return this.#cache[useNow](target.place.key, request)
   }

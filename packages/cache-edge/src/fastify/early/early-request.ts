@@ -9,8 +9,8 @@ import type { EarlyTarget } from './early-targets.js'
 type Send = (request: EarlyRequest, entry: SharedEntry) => boolean
 
 /**
- * A request before the hooks of the app, for the rules that also judge a request in front of its handler. It has no user and no result of a
- * validation, since no hook has run.
+ * A request before the hooks of the app, in the form that the rules for requests accept. It has no user and no result of a validation,
+ * since no hook has run.
  */
 export class EarlyRequest implements DecidedRequest, EntryUser {
   readonly raw: FastifyRequest['raw']
@@ -20,7 +20,7 @@ export class EarlyRequest implements DecidedRequest, EntryUser {
   readonly target: EarlyTarget
   readonly tags: readonly string[]
   readonly refresh: object | undefined
-  /** The key of the variant that an index names; `undefined`: no index was read. */
+  /** The key of the variant that an index of variants names for this request; `undefined`: no index was read. */
   variantKey: string | undefined
   readonly #send: Send
 
@@ -40,8 +40,8 @@ export class EarlyRequest implements DecidedRequest, EntryUser {
   get key (): string { return this.target.place.key }
 
   /**
-   * This object in the type of Fastify's request, for the rules of this package. The rules use only members of this class and symbols of
-   * this package.
+   * This object, typed as a Fastify request, for the rules of this package. The rules use only members of this class and symbols of this
+   * package.
    */
   get asRequest (): FastifyRequest { return this as unknown as FastifyRequest }
 

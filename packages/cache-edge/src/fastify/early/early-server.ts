@@ -4,7 +4,7 @@ import { createSecureServer, createServer as createHttp2Server, type ServerHttp2
 import { createServer as createHttpsServer } from 'node:https'
 import { Seam, type Strategies } from './seam.js'
 
-/** The options of Fastify that apply to its server. */
+/** Those options of Fastify that configure its HTTP server. */
 type ServerOptions = Pick<
   FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
 > & {
@@ -15,12 +15,13 @@ type ServerOptions = Pick<
   readonly routerOptions?: { readonly constraints?: Strategies }
 }
 
-/** A value of Fastify's option `serverFactory`. */
+/** The type of a value for Fastify's option `serverFactory`. */
 export type EarlyServerFactory = NonNullable<FastifyServerOptions['serverFactory']>
 
 /**
- * Returns a `serverFactory` for `Fastify()`. Its server is the one that Fastify would make of its options (HTTP/1, HTTPS, HTTP/2). In
- * addition, it sends the responses of policies with `early` before Fastify's routing. One factory may be used for several apps.
+ * Returns a `serverFactory` for `Fastify()`. It makes the same server that Fastify would make for the app's options (HTTP/1, HTTPS,
+ * HTTP/2). In addition, the server sends the responses of policies with `early` before Fastify's routing. One factory may be used for
+ * several apps.
  */
 export function earlyServer (): EarlyServerFactory {
   // One app may have several servers with the same handler: Fastify makes one per address if `localhost` has several. They share their
@@ -38,7 +39,7 @@ export function earlyServer (): EarlyServerFactory {
   }) as EarlyServerFactory
 }
 
-/** The server that Fastify makes of its options without a `serverFactory`. */
+/** Makes the server that Fastify would make of these options without a `serverFactory`. */
 function serverOf (options: ServerOptions, listener: RequestListener): Server {
   const { http, http2, https, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0, maxRequestsPerSocket = 0 } = options
   const secure = https === true ? {} : https

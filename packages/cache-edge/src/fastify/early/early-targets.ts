@@ -7,12 +7,15 @@ import type { Origin } from './arrival.js'
 const MAX_URLS = 2500
 const MAX_TARGETS = 16
 const MAX_VARIANTS = 200
-/** The maximum number of characters that are learned of one request: URL, origin and the values of the headers in `vary`. */
+/**
+ * The maximum number of characters that are stored of one learned request: its URL, its origin and the values of the headers in the
+ * policy's `vary`.
+ */
 const MAX_LENGTH = 2000
 /** The approximate maximum size in bytes of one target, and of each of two generations. */
 const MAX_TARGET_BYTES = 64 * 1024
 const MAX_BYTES = 2 * 1024 * 1024
-/** The approximate bytes of the objects of a target, of a variant and of a tag, beside their texts. */
+/** The approximate number of bytes that the objects of a target, a variant and a tag use, besides their texts. */
 const TARGET_BYTES = 500
 const VARIANT_BYTES = 100
 const TAG_BYTES = 20
@@ -23,31 +26,31 @@ export interface Place {
   readonly route: StoredRoute<FastifyRequest>
   /** The config of the route, an object by which the routes of Fastify are distinguished; see `configOf`. */
   readonly config: object | undefined
-  /** The cache key, without the variant. */
+  /** The cache key of requests for the target, without the variant. */
   readonly key: string
-  /** The host as Fastify reads it, with `trustProxy` the forwarded one. */
+  /** The host as Fastify determines it; with `trustProxy` it is the forwarded host. */
   readonly host: string
 }
 
 /**
- * The facts that are learned from a request (a lesson): what requests for its URL with the same values of the headers in `vary` have in
- * common.
+ * The facts that are learned from a request (a lesson). They hold for all requests for its URL with the same values of the headers in the
+ * policy's `vary`.
  */
 export interface Lesson {
   readonly url: string
   readonly place: Place
-  /** The values of the headers in `vary`. */
+  /** The values of the request headers that the policy's `vary` names, as text. */
   readonly variant: string
-  /** The tags of the policy. */
+  /** The tags that the policy gives to such a request. */
   readonly tags: readonly string[]
 }
 
-/** A URL at one origin, of which some requests reach one route. */
+/** A URL at one origin for which at least one request has reached the route. */
 export class EarlyTarget {
   readonly place: Place
   /**
-   * The tags of the policy, by the values of the headers in `vary`. A request with other values may belong to another route, so it is not
-   * answered early.
+   * The tags of the policy for each combination of values of the headers in `vary`. A request with unknown values may belong to another
+   * route, so it is not answered early.
    */
   readonly #tags = new Map<string, readonly string[]>()
   #bytes: number
@@ -64,7 +67,7 @@ export class EarlyTarget {
     return this.#tags.get(variant)
   }
 
-  /** Learns the tags of the policy for a variant of the target. `false`: the target has as many variants as it may have. */
+  /** Learns the tags of the policy for a variant of the target. `false`: the target already has the maximum number of variants. */
   learn ({ variant, tags }: Lesson): boolean {
     const known = this.#tags.get(variant)
     if (known !== undefined && areEqual(known, tags)) return true
@@ -78,15 +81,15 @@ export class EarlyTarget {
 
 /**
  * A bounded table of targets by their URL. The URLs are in two generations. A full generation becomes the old one, and an old URL that is
- * used again moves to the new one. URLs in use are therefore kept, although clients invent any number of others.
+ * used again moves to the new one. URLs in use therefore stay in the table, even if clients request any number of invented URLs.
  */
 export class EarlyTargets {
   #young = new Map<string, readonly EarlyTarget[]>()
   #old = new Map<string, readonly EarlyTarget[]>()
-  /** The approximate size of the young generation of targets, in bytes. */
+  /** The approximate bytes of the young generation of targets. */
   #bytes = 0
 
-  /** Returns the targets of a URL at all origins. */
+  /** Returns the known targets of a URL, at all origins. */
   of (url: string): readonly EarlyTarget[] | undefined {
     const targets = this.#young.get(url)
     if (targets !== undefined) return targets
@@ -95,7 +98,7 @@ export class EarlyTargets {
     return old
   }
 
-  /** Learns a target from a request, in place of the one with the same URL, origin and route and another key. */
+  /** Learns a target from a request. It replaces a target with the same URL, origin and route but another key. */
   learn (lesson: Lesson): void {
     const { url, variant, place: { origin, route, key } } = lesson
     if (url.length + origin.length + variant.length > MAX_LENGTH) return
@@ -106,7 +109,7 @@ export class EarlyTargets {
       this.#grow(before.bytes - size)
       return
     }
-    // A full target is replaced by one that knows this variant alone, so that no variant is excluded permanently.
+    // A new target that has only this variant replaces a full target, so that no variant is excluded permanently.
     const target = new EarlyTarget(lesson.place)
     target.learn(lesson)
     this.#set(url, [target, ...targets.filter((each) => each !== before).slice(0, MAX_TARGETS - 1)])

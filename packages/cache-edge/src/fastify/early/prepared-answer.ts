@@ -11,18 +11,18 @@ type Raw = FastifyReply['raw']
 
 type FieldValue = string | string[]
 
-/** Status and fields of a response, without `Age` and `Cache-Status`. */
+/** The status and the header fields of a response, without `Age` and `Cache-Status`. */
 export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
 
-/** The heads of a response, and of the 304 in its place. */
+/** The heads of a prepared response: `full`, and `notModified` for the 304 in its place. */
 interface Heads { readonly full: HeadFields; readonly notModified: HeadFields }
 
 /** A response head (status and fields) that is ready to be sent, with `Age` and `Cache-Status`. */
 class PreparedHead {
   readonly #status: number
-  /** Names and values in turn; the value of a field in several lines is a list. */
+  /** The names and values of the header fields in turn, as `writeHead` accepts them; the value of a field in several lines is an array. */
   readonly #list: FieldValue[]
-  /** The index of the value of `Age`, which is followed by `Cache-Status`. */
+  /** The index of the value of `Age` in the list; `Cache-Status` follows it. */
   readonly #ageAt: number
   readonly #times = new HitTimes()
 
@@ -33,7 +33,7 @@ class PreparedHead {
   }
 
   /**
-   * Writes the head to a response.
+   * Writes the status and the fields to a response.
    * @param now milliseconds of the epoch
    */
   write (raw: Raw, isHttp2: boolean, stored: StoredHead, now: number, hitWith: (ttl: number) => string): void {
@@ -60,7 +60,7 @@ interface Audience { readonly policy: Policy<never>; readonly tags: readonly str
 /** A stored response in the form in which it is sent early. The body shares the memory of the stored bytes, and is never changed. */
 export class PreparedAnswer {
   readonly head: StoredHead
-  /** The entity tag with which the response is sent. */
+  /** The entity tag with which the prepared response is sent; `undefined`: none. */
   readonly etag: FieldValue | undefined
   readonly #audience: Audience
   readonly #body: Buffer
@@ -80,7 +80,9 @@ export class PreparedAnswer {
     this.#notModified = new PreparedHead(notModified)
   }
 
-  /** Whether the answer is for the policy and the tags of a request; the tags of a policy may change while a response is stored. */
+  /**
+   * Whether the answer is for the policy and the tags of this request, since the tags of a policy may change while a response is stored.
+   */
   isFor ({ target: { place: { route: { policy } } }, tags }: EarlyRequest): boolean {
     return this.#audience.policy === policy && areEqual(this.#audience.tags, tags)
   }

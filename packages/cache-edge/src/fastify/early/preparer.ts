@@ -14,10 +14,10 @@ import { sentType } from './sent-type.js'
 const MAX_VARIANTS = 200
 const NO_BODY = Buffer.alloc(0)
 const NO_CONTENT = 204
-/** The status whose body HTTP/1 sends, and HTTP/2 does not. */
+/** The status 205, whose body Node sends over HTTP/1 but not over HTTP/2. */
 const RESET_CONTENT = 205
 
-/** The names in `Vary` of a URL with several representations, and the keys of the representations by their variant. */
+/** The request headers in `Vary` of a URL with several variants, and the cache keys of these variants. */
 export class PreparedIndex {
   readonly #vary: readonly string[]
   readonly #keys = new Map<string, string>()
@@ -26,23 +26,29 @@ export class PreparedIndex {
     this.#vary = vary
   }
 
-  /** The variant of the representation that a request selects. */
+  /** Returns the variant that a request selects, as text of its header values. */
   variantOf ({ headers }: EarlyRequest): string {
     return variantOf(this.#vary, headers)
   }
 
-  /** The cache key of a variant of a request's URL. */
+  /** Returns the cache key of a variant of the URL that a request asks for. */
   keyOf (variant: string, { key }: EarlyRequest): string {
     return this.#keys.get(variant) ?? variantKey(key, variant)
   }
 
-  /** Remembers the cache key of a variant that is stored. Clients invent any number of others. */
+  /**
+   * Remembers the cache key of a variant that is stored. Keys of variants that are not stored are not remembered, since clients can request
+   * any number of variants.
+   */
   remember (variant: string, key: string): void {
     if (this.#keys.size < MAX_VARIANTS) this.#keys.set(variant, key)
   }
 }
 
-/** Stored responses in the form in which they are sent early, by their bytes, which they are freed with. */
+/**
+ * Stored responses in the form in which they are sent early, by the object that holds the stored bytes. A prepared form is
+ * garbage-collected with that object.
+ */
 export type PreparedAnswers = WeakMap<object, PreparedAnswer | PreparedIndex>
 
 /** Prepares stored responses to be sent early. */
@@ -71,7 +77,7 @@ export class Preparer {
     return made
   }
 
-  /** Describes a response as the normal path does: in front of the hooks, in the first onSend hook, and in the last one. */
+  /** Sets the headers of a response as the hooks would: in front of the hooks, in the first onSend hook, and in the last onSend hook. */
   #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest): PreparedAnswer {
     const { target: { place: { route: { policy } } }, tags } = request
     const described = new HeaderReply()

@@ -3,21 +3,21 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { RequestListener } from 'node:http'
 import type { EarlyAnswers } from './early-answers.js'
 
-/** Constraint strategies as the options of Fastify have them. */
+/** The type of the constraint strategies in the options of Fastify. */
 export type Strategies = Readonly<Record<string, { readonly name: string }>>
 
 /** The channel at which Fastify announces each new app, before the code of the app can change it. */
 const CREATED = 'fastify.initialization'
 
-// The symbol is registered, since an app may load two copies of this module.
+// The symbol is in the global symbol registry (`Symbol.for`), since an app may load two copies of this module.
 const kSeam = Symbol.for('@x/cache-edge.early-seam')
 type SeamServer = { [kSeam]?: Seam }
 
 /** The place in front of the routing of one app (a seam), where early answers are sent. */
 export class Seam {
-  /** Answers early, or calls the listener of Fastify. */
+  /** The request listener of the server: it sends an early answer, or calls the listener of Fastify. */
   readonly listener: RequestListener
-  /** The names of the constraint strategies that are the app's own, wherever they were added; `undefined`: the app is not known yet. */
+  /** The names of the constraint strategies that the app itself added; `undefined`: the app has not been created yet. */
   strategies: ReadonlySet<string> | undefined
   #answers: EarlyAnswers | undefined
   #isClosing = false
@@ -41,7 +41,7 @@ export class Seam {
   expectApp (server: SeamServer, given: Strategies): void {
     server[kSeam] = this
     const noteApp = (message: unknown): void => {
-      // The announcement may be that of another app, since an app that could not be created is not announced.
+      // The announced app may be another one: no announcement is made for an app that could not be created.
       unsubscribe(CREATED, noteApp)
       const { fastify } = message as { fastify: FastifyInstance }
       if (fastify.server as object === server) this.#watch(fastify, given)
@@ -49,7 +49,7 @@ export class Seam {
     subscribe(CREATED, noteApp)
   }
 
-  /** Begins early answers, once the routes of the app are known. */
+  /** Begins to send early answers; called when all routes of the app are known. */
   open (answers: EarlyAnswers): void {
     this.#answers = answers
   }
@@ -58,12 +58,13 @@ export class Seam {
     const strategies = new Set(Object.values(given).map(({ name }) => name))
     this.strategies = strategies
     const { addConstraintStrategy } = fastify
-    // The method is replaced, since Fastify reports whether it has a strategy of a given name, and no list of names.
+    // The method of the app is replaced to learn the names of strategies: Fastify only reports whether it has a strategy of a given name.
     fastify.addConstraintStrategy = function (strategy) {
       addConstraintStrategy.call(this, strategy)
       strategies.add(strategy.name)
     }
-    // The hook is the first of the app, so that no other delays it. From then on Fastify answers requests with 503.
+    // The hook is the first one of the app, so that no other hook delays it. As soon as an app closes, Fastify answers requests with 503,
+    // and so no early answer may be sent.
     fastify.addHook('preClose', (done) => {
       this.#isClosing = true
       done()

@@ -1,4 +1,4 @@
-// The tests of HTTP and of races once more, with early answers on for every policy that allows them, and over sockets.
+// Runs the tests of HTTP and of races again, over sockets and with early answers for every policy that allows them.
 import { join } from 'node:path'
 import { runFiles } from '../../../../../.config/run-together.js'
 
@@ -10,7 +10,7 @@ const FILES = [
   'view-personal', 'view-refresh', 'view-target'
 ]
 
-// The fixtures read the environment when they are loaded.
+// The variable is set before the fixtures are loaded, since they read the environment when they are loaded.
 process.env.EDGE_EARLY ??= 'server'
 process.env.REQUESTS ??= '400'
 await runFiles(FILES.map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`)))

@@ -3,17 +3,20 @@ import { TAG } from '../curve/access-kinds.js'
 const FIRST_ROOM = 64
 const BYTES_PER_ACCESS = 9
 
-/** The accesses of a ring, oldest first, in arrays of the same length. */
+/** The accesses of a ring, the oldest first, in arrays of equal length. */
 export interface Accesses {
-  /** The kinds of the accesses, of `access-kinds.ts`. */
+  /** The kind of each access, as a number of `access-kinds.ts`. */
   readonly kinds: Uint8Array
   /** The hash of the key of each access, or of the tag of an invalidation. */
   readonly hashes: Uint32Array
-  /** The time of each access in milliseconds since 1970, modulo 2^32; of a tag, which has the time of the access before it, its hash. */
+  /**
+   * The time of each access in milliseconds since 1970, modulo 2^32. For a tag it is the hash of the tag, which has the time of the access
+   * before it.
+   */
   readonly words: Uint32Array
 }
 
-/** The last accesses to some keys. The tables grow up to the maximum; then each new access takes the place of the oldest one. */
+/** The last accesses to some keys, in a ring buffer. The tables grow up to the maximum; then each new access replaces the oldest one. */
 export class AccessRing {
   #max: number
   #kinds = new Uint8Array(FIRST_ROOM)
@@ -21,7 +24,7 @@ export class AccessRing {
   #words = new Uint32Array(FIRST_ROOM)
   #first = 0
   #count = 0
-  /** Whether older accesses were dropped. */
+  /** Whether the ring has dropped older accesses. */
   hasDropped = false
 
   constructor (max: number) {
@@ -48,13 +51,16 @@ export class AccessRing {
     this.#words[at] = word
   }
 
-  /** Changes the maximum; the oldest accesses beyond it are dropped. */
+  /** Changes the maximum number of accesses in the ring, and drops the oldest accesses beyond it. */
   limitTo (max: number): void {
     this.#max = max
     if (this.#kinds.length > max) this.#resize(max)
   }
 
-  /** Copies the accesses. After older ones were dropped, the first one is no tag, since the access that has its time was dropped, too. */
+  /**
+   * Copies the accesses. If older accesses were dropped, tags at the beginning are left out, since the access that has their time was
+   * dropped, too.
+   */
   accesses (): Accesses {
     const { kinds, hashes, words } = this.#copy(this.#count, this.#count)
     let first = 0
@@ -62,7 +68,7 @@ export class AccessRing {
     return { kinds: kinds.subarray(first), hashes: hashes.subarray(first), words: words.subarray(first) }
   }
 
-  /** Copies the newest `count` accesses to tables with this room. */
+  /** Copies the newest `count` accesses to tables of the length `room`. */
   #copy (count: number, room: number): Accesses {
     const skipped = this.#count - count
     const moved = <T extends Uint8Array | Uint32Array>(from: T, to: T): T => {

@@ -8,10 +8,10 @@ import type { ShadowFinding } from '../report/shadow.js'
 import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { Span } from './trace-time.js'
 
-/** The measured numbers of a key pattern or route, whose hit rates follow from the sampled accesses, not from here. */
+/** The measured numbers of a key pattern or route, without its hit rates, which are computed from the sampled accesses. */
 export type MeasuredNumbers = Omit<Observation, 'points' | 'distinct' | 'oneHitShare' | 'seconds'>
 
-/** The state of one key pattern or route. */
+/** The part of an advisor's state that is about one key pattern or route. */
 export interface SubjectState {
   readonly numbers: MeasuredNumbers
   readonly keys: SampledKeys
@@ -19,17 +19,17 @@ export interface SubjectState {
 }
 
 /**
- * The state of the advisor of one process, which is kept over restarts and merged with the states of other processes. Keys and tags are in it
- * only as salted hashes. It has no hit rates: they cannot be merged.
+ * The state of the advisor of one process, which is stored over restarts and merged with the states of other processes. It contains keys
+ * and tags only as salted hashes. It contains no hit rates, since hit rates cannot be merged.
  */
 export interface AdviceState {
   /** Names the salt without revealing it; states with different salts have different hashes for a key. */
   readonly saltName: string
-  /** Tells the observation from others: it is that of the first process, whose state the later ones continue. */
+  /** Identifies the observation. It is the id of the first process; later processes that continue its state have the same `origin`. */
   readonly origin: string
-  /** The times in which the process observed, and its predecessors, whose state it continues. */
+  /** The spans in which this process, or an earlier process whose state it continues, observed. */
   readonly spans: readonly Span[]
-  /** Seconds of observation before the first of `spans`. */
+  /** Seconds of observation that are older than the first of `spans`. */
   readonly secondsBefore: number
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
@@ -39,15 +39,18 @@ export interface AdviceState {
   readonly subjects: readonly SubjectState[]
 }
 
-/** The maximum number of spans in a state. */
+/** The maximum number of spans in an advisor's state. */
 const MAX_SPANS = 32
 
-/** The name of a salt, from which the salt does not follow. */
+/** Returns the name of a salt, from which the salt cannot be computed. */
 export function nameOfSalt (secret: string): string {
   return createHash('sha256').update(`cache-advice salt name\n${secret}`).digest('hex').slice(0, 16)
 }
 
-/** Adds a span to those of earlier processes. The oldest ones beyond 32 become seconds, since no kept access is as old. */
+/**
+ * Adds a span to those of earlier processes. Of more than 32 spans, only the length of the oldest ones is stored, in seconds, since no
+ * stored access is that old.
+ */
 export function withSpan (
   { spans, secondsBefore }: Pick<AdviceState, 'spans' | 'secondsBefore'>, span: Span
 ): Pick<AdviceState, 'spans' | 'secondsBefore'> {
@@ -56,16 +59,16 @@ export function withSpan (
   return { spans: all, secondsBefore: dropped.reduce((sum, [from, to]) => sum + (to - from) / 1000, secondsBefore) }
 }
 
-/** The end of the last span, in milliseconds since 1970. */
+/** Returns the end of the last span, in milliseconds since 1970. */
 export function endOf ({ spans }: Pick<AdviceState, 'spans'>): number {
   return Math.max(0, ...spans.map(([, to]) => to))
 }
 
-/** The same state at an earlier time: all times are a whole number of milliseconds before those of `state`. */
+/** Returns the state with all times moved back by a whole number of milliseconds. */
 export function movedBack (state: AdviceState, milliseconds: number): AdviceState {
   const ring = (saved: SavedRing): SavedRing => ({
     ...saved,
-    // The word of a tag is its hash, and no time.
+    // The word of a tag is the hash of the tag and not a time, so it is not moved.
     words: saved.words.map((word, at) => saved.kinds[at]! >= TAG ? word : word - milliseconds)
   })
   return {

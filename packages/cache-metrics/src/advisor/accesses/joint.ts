@@ -10,11 +10,14 @@ import { replay, type Recording } from './replay.js'
 import { JOINT_SAMPLE, strataOf } from './sampled-accesses.js'
 import { TraceTime } from './trace-time.js'
 
-/** The number of simulated entries of each cache size while all accesses are recorded, so that no stratum is shorter than the others. */
+/**
+ * The number of simulated entries of each cache size if all accesses are recorded, so that no stratum covers a shorter time than the
+ * others.
+ */
 const WHOLE_SAMPLE = 4096
 
 /**
- * The parts of the report on several processes together, from their states: the hit rates are those of one cache that all of them share.
+ * Computes the parts of a report on several processes from their states. The hit rates are those of one cache that all processes share.
  * @param states states with one salt and the same ttls and sizes
  */
 export async function jointParts (states: readonly AdviceState[], staleTolerance: number): Promise<Omit<ReportParts, 'source' | 'notes'>> {
@@ -37,7 +40,7 @@ export async function jointParts (states: readonly AdviceState[], staleTolerance
   return { observations, numbers, shadow: joinShadow(states) }
 }
 
-/** The kind and the name of a key pattern or route. */
+/** Returns the kind and the name of a key pattern or route as one text. */
 function nameOf ({ numbers: { kind, name } }: SubjectState): string {
   return `${kind} ${name}`
 }
@@ -46,20 +49,20 @@ function isWhole ({ accesses: { strata, invalidations } }: Recording): boolean {
   return [...strata, invalidations].every((ring) => ring.isWhole)
 }
 
-/** The estimates of a reuse curve for an observation. */
+/** Returns those numbers of an observation that a reuse curve estimates. */
 export function estimatesOf (curve: ReuseCurve): Pick<Observation, 'points' | 'distinct' | 'oneHitShare'> {
   const points = curve.points().map(({ ttl, entries, hitRate, margin }) => ({ ttl, entries, hitRate, margin }))
   return { points, distinct: curve.distinctKeys, oneHitShare: curve.oneHitShare }
 }
 
-/** The keys of several samples as one sample. */
+/** Joins the keys of several samples to one sample. */
 export function joinKeys (samples: readonly SubjectState['keys'][]): SubjectState['keys'] {
   const joined = new KeySample()
   joined.replaceBy(samples)
   return joined.sampled
 }
 
-/** The measured numbers of a key pattern or route in several processes, or in a process and its predecessors, together. */
+/** Joins the measured numbers of a key pattern or route from several processes, or from a process and earlier ones. */
 export function joinNumbers (all: readonly MeasuredNumbers[], staleTolerance: number): MeasuredNumbers {
   if (all.length === 1) return all[0]!
   const { kind, name } = all[0]!
@@ -71,7 +74,7 @@ export function joinNumbers (all: readonly MeasuredNumbers[], staleTolerance: nu
     name,
     requests: all.reduce((sum, { requests }) => sum + requests, 0),
     meanSeconds: byRequests(({ meanSeconds }) => meanSeconds),
-    // A process that could not measure all values does not know their mean, so that the mean of all is not known.
+    // A process that could not measure all values does not know their mean size, so the mean of all processes is not known either.
     meanBytes: all.some((one) => one.meanBytes === undefined && (one.compared ?? 0) > 0)
       ? undefined
       : mean(all.map((one) => [one.meanBytes, one.compared ?? 0])),
@@ -87,7 +90,7 @@ export function joinNumbers (all: readonly MeasuredNumbers[], staleTolerance: nu
   }
 }
 
-/** The counts of several processes for the go/no-go gates, together. */
+/** Joins the counts of several processes for the go/no-go gates. */
 export function joinGates (all: readonly Omit<GateNumbers, 'seconds' | 'source'>[]): Omit<GateNumbers, 'seconds' | 'source'> {
   const sum = (of: (one: Omit<GateNumbers, 'seconds' | 'source'>) => number): number => all.reduce((total, one) => total + of(one), 0)
   const routes = new Map<string, { name: string, requests: number, p95Seconds: number | undefined }>()
@@ -108,7 +111,10 @@ export function joinGates (all: readonly Omit<GateNumbers, 'seconds' | 'source'>
   }
 }
 
-/** The forecasts of several processes: means by hits. The mean of their intervals is wider than the interval of all hits together. */
+/**
+ * Joins the forecasts of several processes: means that are weighted by hits. The mean of their intervals is wider than the interval of all
+ * hits together.
+ */
 function joinStaleness (all: readonly (readonly StaleForecast[])[]): StaleForecast[] {
   const ttls = [...new Set(all.flat().map(({ ttl }) => ttl))].sort((a, b) => a - b)
   return ttls.map((ttl) => {
@@ -124,7 +130,10 @@ function joinStaleness (all: readonly (readonly StaleForecast[])[]): StaleForeca
   })
 }
 
-/** Of each key pattern the finding of the process that compared the most entries; a no-go of any process stands. */
+/**
+ * Joins the findings about shadow reads. Of each key pattern the finding of the process that compared the most entries counts, but a no-go
+ * of any process stands.
+ */
 function joinShadow (states: readonly AdviceState[]): ShadowFinding[] {
   const worst = new Map<string, ShadowFinding>()
   for (const finding of states.flatMap(({ shadow }) => shadow)) {
@@ -135,7 +144,7 @@ function joinShadow (states: readonly AdviceState[]): ShadowFinding[] {
   return [...worst.values()]
 }
 
-/** The weighted mean of the known values; `undefined`: none is known. */
+/** The weighted mean of the known values; `undefined`: no value is known. */
 function mean (weighted: readonly (readonly [value: number | undefined, weight: number])[]): number | undefined {
   let sum = 0
   let weights = 0

@@ -4,25 +4,25 @@ import type { ReuseCurve } from '../curve/reuse-curve.js'
 import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { TraceTime } from './trace-time.js'
 
-/** The number of accesses that are simulated in one turn of the event loop, a millisecond or less. */
+/** The number of accesses that are simulated in one turn of the event loop, which takes a millisecond or less. */
 const ACCESSES_PER_TURN = 4096
 
-/** The accesses that one process recorded, up to a time in milliseconds since 1970. */
+/** The accesses that one process recorded. `until`: the time of the last one at most, in milliseconds since 1970. */
 export interface Recording { readonly accesses: SavedAccesses; readonly until: number }
 
-/** The times of several processes, and the strata of their accesses. */
+/** The recordings of several processes that are simulated together, with the times and strata of their accesses. */
 export interface Replay {
   readonly recordings: readonly Recording[]
   readonly time: TraceTime
-  /** The limits of the hashes of the strata, by `strataOf`. */
+  /** The limits of the strata's hashes, as `strataOf` returns them. */
   readonly strata: readonly number[]
-  /** Milliseconds that are added to the time of the trace. */
+  /** Milliseconds that are added to each time of the trace. */
   readonly shift?: number
 }
 
 /**
- * Simulates the accesses of several processes in a reuse curve, in the order of their times. Where a ring has dropped older accesses, the first
- * half of its time fills the caches, and misses are counted after it.
+ * Simulates the accesses of several processes in a reuse curve, in the order of their times. If a ring has dropped older accesses, the
+ * accesses in the first half of its time only fill the caches, and misses are counted in the second half.
  */
 export async function replay (curve: ReuseCurve, { recordings, time, strata, shift = 0 }: Replay): Promise<void> {
   let open = recordings.flatMap(({ accesses, until }) =>
@@ -42,14 +42,14 @@ export async function replay (curve: ReuseCurve, { recordings, time, strata, shi
   for (const { stratum } of begins) curve.startCounting(stratum)
 }
 
-/** The times of the trace from which misses are counted, by the stratum of the curve, in ascending order. */
+/** Returns, for each stratum of the curve, the time of the trace from which misses are counted, in ascending order. */
 function countingBegins (
   recordings: readonly Recording[], limits: readonly number[], strata: readonly number[], time: TraceTime
 ): { stratum: number, begin: number }[] {
   const end = time.at(Math.max(0, ...recordings.map(({ until }) => until)))
   const invalidations = Math.max(0, ...recordings.map(({ accesses, until }) => wholeSince(accesses.invalidations, until, time)))
   return limits.map((limit, stratum) => {
-    // All keys below the limit are simulated: those of every ring but of the ones that lie above it.
+    // All keys with hashes below the limit are simulated: they are in the rings of all strata except those above the limit.
     const first = strata.findIndex((_, at) => (strata[at + 1] ?? 0) < limit)
     const since = Math.max(0, ...recordings.flatMap(({ accesses, until }) =>
       accesses.strata.slice(first).map((ring) => wholeSince(ring, until, time))))
@@ -57,18 +57,18 @@ function countingBegins (
   }).sort((a, b) => a.begin - b.begin)
 }
 
-/** The time of the trace from which on a ring has all accesses; 0: it has dropped none. */
+/** Returns the time of the trace from which on a ring has all accesses; 0: the ring has dropped no access. */
 function wholeSince (ring: SavedRing, until: number, time: TraceTime): number {
   if (ring.isWhole) return 0
   return time.at(ring.words.length === 0 ? until : timeOf(ring.words[0]!, until))
 }
 
-/** The time since 1970 of a time modulo 2^32, 49 days, that is not after `until`. */
+/** Returns the time since 1970, at most `until`, of a word that contains it modulo 2^32 milliseconds (49 days). */
 function timeOf (word: number, until: number): number {
   return until - ((Math.floor(until) - word) >>> 0)
 }
 
-/** A place in a ring, and the access at this place. */
+/** A position in a ring of accesses, and the access at that position. */
 class Cursor {
   readonly #ring: SavedRing
   readonly #until: number
@@ -83,7 +83,7 @@ class Cursor {
     this.#until = until
   }
 
-  /** Goes to the next access; returns `false` after the last one. */
+  /** Moves to the next access of the ring; returns `false` after the last one. */
   next (): boolean {
     const { kinds, hashes, words } = this.#ring
     if (++this.#at >= kinds.length) return false

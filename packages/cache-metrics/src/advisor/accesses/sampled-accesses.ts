@@ -3,29 +3,35 @@ import { CLEAR, INVALIDATION } from '../curve/access-kinds.js'
 import { AccessRing, type Accesses } from './access-ring.js'
 
 /**
- * The number of entries with which the accesses can simulate each cache size. It is twice that of the running estimate, whose tables need memory
- * all the time; with more, the times of the rings would be too short to fill the caches.
+ * The number of entries with which the accesses can simulate each cache size. The number is twice that of the running estimate, whose
+ * tables need memory all the time. With a larger number, the rings would cover too short a time to fill the caches.
  */
 export const JOINT_SAMPLE = 1024
 
-/** The limits of the hashes of the strata for these cache sizes, highest first. A stratum has the keys from the next limit up to its own. */
+/**
+ * Returns the limits of the strata's hashes for these cache sizes, the highest first. A stratum contains the keys whose hashes lie between
+ * the next limit and its own.
+ */
 export function strataOf (entries: readonly number[]): number[] {
   return [HASHES, ...[...entries].sort((a, b) => a - b).filter((size) => size > JOINT_SAMPLE).map((size) => JOINT_SAMPLE / size * HASHES)]
 }
 
-/** The accesses of a key pattern or route in a form that can be stored and sent: a ring for each stratum, and one of the invalidations. */
+/**
+ * The accesses of a key pattern or route in a form that can be stored and sent: a ring of accesses for each stratum, and a ring of
+ * invalidations.
+ */
 export interface SavedAccesses {
   readonly strata: readonly SavedRing[]
   readonly invalidations: SavedRing
 }
 
-/** The accesses of one ring; `isWhole`: none was dropped. */
+/** The accesses of one ring; `isWhole`: no access was dropped. */
 export interface SavedRing extends Accesses { readonly isWhole: boolean }
 
 /**
- * The last accesses to the sampled keys of one key pattern or route, from which the accesses of several processes can be merged and simulated
- * again. A larger cache needs a longer time and a smaller share of the keys. So each stratum of the keys has a ring of its own: of the few keys
- * that the largest cache is simulated with, the accesses of a long time are known; of all keys, those of a short one.
+ * The last accesses to the sampled keys of one key pattern or route, from which the accesses of several processes can be merged and
+ * simulated again. A larger cache needs a longer time and a smaller share of the keys. Each stratum of the keys therefore has a separate
+ * ring. The ring of the few keys that simulate the largest cache covers a long time; the ring of all other keys covers a short time.
  */
 export class SampledAccesses {
   readonly #limits: readonly number[]
@@ -34,7 +40,7 @@ export class SampledAccesses {
 
   /**
    * Makes an empty record.
-   * @param limits the limits of the hashes of the strata, by `strataOf`
+   * @param limits the limits of the strata's hashes, as `strataOf` returns them
    * @param max the maximum number of accesses of each ring
    */
   constructor (limits: readonly number[], max: number) {
@@ -43,7 +49,7 @@ export class SampledAccesses {
     this.#invalidations = new AccessRing(max)
   }
 
-  /** The number of rings of a record with these limits. */
+  /** Returns the number of rings that a record with these limits has. */
   static ringsOf (limits: readonly number[]): number {
     return limits.length + 1
   }
@@ -51,8 +57,8 @@ export class SampledAccesses {
   get bytes (): number { return this.#strata.reduce((sum, { bytes }) => sum + bytes, this.#invalidations.bytes) }
 
   /**
-   * Adds an access of one of the kinds.
-   * @param word its time in milliseconds since 1970; of a tag, the hash of the tag
+   * Adds an access of one of the kinds in `access-kinds.ts`.
+   * @param word the time of the access in milliseconds since 1970; for a tag, the hash of the tag
    */
   add (kind: number, hash: number, word: number): void {
     if (kind === INVALIDATION || kind === CLEAR) return this.#invalidations.add(kind, hash, word)
@@ -69,7 +75,7 @@ export class SampledAccesses {
     return { strata: this.#strata.map(saved), invalidations: saved(this.#invalidations) }
   }
 
-  /** Adds accesses that were saved. */
+  /** Adds accesses that an earlier process stored. */
   restore ({ strata, invalidations }: SavedAccesses): void {
     for (const [at, ring] of [...strata, invalidations].entries()) {
       const { kinds, hashes, words, isWhole } = ring

@@ -7,13 +7,13 @@ import { MAX_TAGS } from '../curve/entry-tags.js'
 import type { AdviceState, MeasuredNumbers, SubjectState } from './advice-state.js'
 import { strataOf, type SavedRing } from './sampled-accesses.js'
 
-/** The form of the text of a state. A change of the text that an older release would misread needs a new version. */
+/** The version of the text form of a state. A change that an older release would misread needs a new version. */
 const VERSION = 1
-/** The maximum length of the text of a state, in characters. */
+/** The maximum length, in characters, of the text of an advisor's state. */
 export const MAX_STATE_LENGTH = 8 * 1024 * 1024
-/** The maximum number of key patterns and routes in a state. */
+/** The maximum number of key patterns and routes together in a state. */
 const MAX_SUBJECTS = 64
-/** The latest time of a `Date`, in milliseconds since 1970. */
+/** The latest time that a `Date` can have, in milliseconds since 1970. */
 const MAX_TIME = 8.64e15
 
 const count = Type.Number({ minimum: 0 })
@@ -68,7 +68,7 @@ const stateSchema = Type.Object({
   }), { maxItems: MAX_SUBJECTS })
 })
 
-/** The state of an advisor as JSON, with its tables in base64. */
+/** Returns the state of an advisor as JSON, with its tables in base64. */
 export function stateText (state: AdviceState): string {
   const subjects = state.subjects.map(({ numbers, keys, accesses: { strata, invalidations } }) => ({
     numbers,
@@ -79,8 +79,8 @@ export function stateText (state: AdviceState): string {
 }
 
 /**
- * Reads the state of an advisor from a text or from parsed JSON, which another program may have written.
- * @returns the state, or a sentence that says why the text is none
+ * Reads the state of an advisor from a text or from parsed JSON, which may be damaged or foreign.
+ * @returns the state, or a sentence with the reason why the text is no state
  */
 export function parseState (from: unknown): AdviceState | string {
   const json = typeof from === 'string' ? parse(from) : from
@@ -102,7 +102,10 @@ export function parseState (from: unknown): AdviceState | string {
   return { ...state as unknown as AdviceState, subjects }
 }
 
-/** Whether the parts of a state fit together: time does not run back in it, and no access is in it twice. */
+/**
+ * Whether the parts of a state are consistent: no span ends before it begins, each key pattern or route occurs once, and each has a ring
+ * for every stratum.
+ */
 function isConsistent ({ spans, entries, subjects }: Static<typeof stateSchema>): boolean {
   const strata = strataOf(entries).length
   const names = new Set(subjects.map(({ numbers: { kind, name } }) => `${kind} ${name}`))
@@ -130,13 +133,16 @@ function ringOf ({ isWhole, ...texts }: Static<typeof ring>): SavedRing | undefi
   return isSound ? read : undefined
 }
 
-/** The bytes of a table in base64; numbers of 32 bits have the byte order of the machine, little-endian on nearly all of them. */
+/**
+ * Returns the bytes of a table in base64. Numbers of 32 bits have the byte order of the machine, which is little-endian on nearly all
+ * machines.
+ */
 function base64 ({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }
 
 function words (text: string): Uint32Array {
-  // A copy, since the numbers must begin at a multiple of four bytes.
+  // The decoded bytes are copied, since the table of numbers must begin at a multiple of four bytes.
   const { buffer, length } = Uint8Array.from(Buffer.from(text, 'base64'))
   return new Uint32Array(buffer, 0, Math.floor(length / 4))
 }

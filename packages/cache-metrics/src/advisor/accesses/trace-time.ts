@@ -1,9 +1,9 @@
 /** A time in which a process observed: its beginning and end, in milliseconds since 1970. */
 export type Span = readonly [from: number, to: number]
 
-/** The time of a trace: that in which at least one process observed. The time in which all of them were down does not pass. */
+/** The time of a trace, which passes only while at least one process observes, and not while all processes are down. */
 export class TraceTime {
-  /** The times in which a process observed, one after the other, each with the milliseconds of the trace before it. */
+  /** The spans in which a process observed, without overlaps, each with the milliseconds of the trace before it. */
   readonly #spans: { from: number, to: number, before: number }[] = []
   #last = 0
 
@@ -15,10 +15,10 @@ export class TraceTime {
     }
   }
 
-  /** The milliseconds of the whole trace. */
+  /** The length of the whole trace in milliseconds. */
   get length (): number { return this.at(Infinity) }
 
-  /** The time of the trace, in milliseconds, at a time in milliseconds since 1970. Times in ascending order are found at once. */
+  /** Returns the time of the trace, in milliseconds, for a time in milliseconds since 1970. Calls with ascending times need no search. */
   at (time: number): number {
     if (this.#spans.length === 0) return 0
     if (time < this.#spans[this.#last]!.from) this.#last = 0

@@ -1,4 +1,4 @@
-/** The kinds of accesses that a reuse curve simulates; the number of the entry's tags before a tag is added to TAG. */
+/** The kinds of accesses that a reuse curve simulates. The kind of a tag is TAG plus the number of tags that the entry had before it. */
 export const READ = 0
 export const REMOVAL = 1
 export const INVALIDATION = 2

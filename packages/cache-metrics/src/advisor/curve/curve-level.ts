@@ -10,9 +10,9 @@ export class CurveLevel {
   readonly limit: number
   /** Whether all keys are in the sample for this cache size. */
   readonly isExact: boolean
-  /** The number of requests whose misses were counted. */
+  /** The number of requests whose misses were counted for this cache size. */
   sampled = 0
-  /** Whether misses are counted; else a request only fills the cache. */
+  /** Whether misses are counted; otherwise a request only fills the simulated cache. */
   isCounting = true
   readonly cache: MiniatureCache
   readonly #misses: MissCounts
@@ -32,7 +32,7 @@ export class CurveLevel {
   /**
    * Simulates a request; returns the misses as bits, one per ttl.
    * @param before the misses of the next smaller cache size
-   * @param isInvalidated whether the request is a miss for each size, so that it has no influence on the share between two sizes
+   * @param isInvalidated whether the request is a miss for each size, so that it is left out of the ratio between two sizes
    */
   note (hash: number, now: number, before: number, isInvalidated: boolean): number {
     const misses = this.cache.touch(hash, now)
@@ -48,12 +48,14 @@ export class CurveLevel {
     return misses
   }
 
-  /** The miss rate under a ttl, for a cache size that is simulated in full. */
+  /** Returns the miss rate for a ttl, in a cache size that is simulated in full. */
   missRate (ttl: number): number {
     return this.sampled === 0 ? 1 : this.#misses.of(ttl, 0) / this.sampled
   }
 
-  /** Returns the share of the next smaller cache size's misses, 0 to 1, that also miss in this size, and the variance of the share. */
+  /**
+   * Returns the ratio, 0 to 1, of the next smaller cache size's misses that are also misses in this size, and the variance of that ratio.
+   */
   left (ttl: number, distinctKeys: number): { ratio: number, variance: number } {
     let misses = 0
     let before = 0

@@ -5,8 +5,9 @@ export const MAX_TAGS = 4
 interface Column { readonly low: Uint16Array; readonly high: Uint8Array }
 
 /**
- * The tags of simulated cache entries, as 24 bits of their hashes: with fewer bits, tags of other entries would be taken for a tag of the few
- * sampled ones. The tables are created when the first entry has a tag: 3 bytes per entry for each tag that an entry can have.
+ * The tags of simulated cache entries, as 24 bits of their hashes. With fewer bits, tags of other keys would often have the same bits as a
+ * tag of the few sampled keys. The tables are created when the first entry has a tag: 3 bytes per entry for each tag that an entry can
+ * have.
  */
 export class EntryTags {
   /** The tags of the entries: one table for the first tag of each entry, one for the second, and so on. */
@@ -15,7 +16,7 @@ export class EntryTags {
 
   get bytes (): number { return this.#columns.reduce((sum, { low, high }) => sum + low.byteLength + high.byteLength, 0) }
 
-  /** Extends the tables to the entries 1 to `room`. */
+  /** Extends the tables so that they have room for the entries 1 to `room`. */
   grow (room: number): void {
     this.#room = room
     for (const [at, { low, high }] of this.#columns.entries()) {
@@ -40,7 +41,7 @@ export class EntryTags {
     high[entry] = tag >>> 16
   }
 
-  /** Removes the tags of an entry. */
+  /** Removes all tags of a simulated entry. */
   clear (entry: number): void {
     for (let at = 0; at < this.#columns.length; at++) {
       this.#columns[at]!.low[entry] = 0
@@ -48,7 +49,7 @@ export class EntryTags {
     }
   }
 
-  /** Calls `visit` with each entry that has a tag. */
+  /** Calls `visit` with each simulated entry that has a tag. */
   each (hash: number, visit: (entry: number) => void): void {
     const tag = tagOf(hash)
     const wanted = tag & 0xffff
@@ -64,7 +65,7 @@ export class EntryTags {
   }
 }
 
-/** The lower 24 bits of a hash, or 1 in place of 0. */
+/** Returns the lower 24 bits of a tag's hash, or 1 in place of 0, since 0 means "no tag". */
 function tagOf (hash: number): number {
   return (hash & 0xff_ffff) || 1
 }

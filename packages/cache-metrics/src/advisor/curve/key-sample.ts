@@ -1,10 +1,13 @@
 import { HASHES } from '../hash.js'
 
-/** The number of slots at first; it is doubled until 1280, of which 1024 keys take four fifths. */
+/** The first number of slots. It is doubled up to 1280 slots, of which the maximum of 1024 keys uses four fifths. */
 const FIRST_SLOTS = 40
 const MAX_KEYS = 1024
 
-/** The keys of a sample: those that were noted once, and more often, of all keys whose hashes are below the limit. */
+/**
+ * The keys of a sample: `once`, those that were requested once, and `more`, those that were requested more often. All of them have hashes
+ * below `limit`.
+ */
 export interface SampledKeys { readonly limit: number; readonly once: readonly number[]; readonly more: readonly number[] }
 
 /**
@@ -17,7 +20,7 @@ export class KeySample {
   limit = HASHES
   #keys = 0
   #hashes = new Uint32Array(FIRST_SLOTS)
-  /** The state of each place for a key: 0: the place is free, 1: its key was noted once, 2: its key was noted more than once. */
+  /** The state of each slot for a key. 0: the slot is free; 1: its key was requested once; 2: its key was requested more than once. */
   #noted = new Uint8Array(FIRST_SLOTS)
 
   get bytes (): number { return this.#hashes.byteLength + this.#noted.byteLength }
@@ -45,7 +48,7 @@ export class KeySample {
     return { limit: this.limit, once: of(1), more: of(2) }
   }
 
-  /** Replaces the sample by the union of others: a key that two of them have was noted more than once. */
+  /** Replaces the sample by the union of other samples. A key that occurs in two of them counts as requested more than once. */
   replaceBy (others: readonly SampledKeys[]): void {
     this.#keys = 0
     this.limit = Math.min(HASHES, ...others.map(({ limit }) => limit))

@@ -1,4 +1,7 @@
-/** The number of ticks per ttl in a compact table: with 8 bits the 15 other values distinguish expired loads between two sweeps. */
+/**
+ * The number of ticks per ttl in a compact table: of the 256 values of 8 bits, the other 15 or so distinguish expired loads between two
+ * sweeps.
+ */
 const COMPACT_TICKS = 240
 
 /**
@@ -9,7 +12,7 @@ export class LoadTimes {
   readonly #ttls: readonly number[]
   readonly #isCompact: boolean
   readonly #mask: number
-  /** The ttls in ticks. */
+  /** The length of each ttl in ticks of its clock. */
   readonly #lives: Float64Array
   /** The present time in ticks of each ttl, and its lower 32 bits. */
   readonly #ticks: Float64Array
@@ -33,7 +36,7 @@ export class LoadTimes {
 
   get bytes (): number { return this.#loads.byteLength + this.#ttls.length * 28 }
 
-  /** Extends the table to the entries 1 to `room`. */
+  /** Extends the table so that it has room for the entries 1 to `room`. */
   grow (room: number): void {
     const loads = this.#table(room)
     loads.set(this.#loads)
@@ -41,7 +44,7 @@ export class LoadTimes {
   }
 
   /**
-   * Sets the present time. If it goes back, all loads are expired.
+   * Sets the present time. If the clock has gone back, all loads count as expired.
    * @param now whole milliseconds modulo 2^32
    */
   advance (now: number): void {
@@ -51,14 +54,15 @@ export class LoadTimes {
     const slackOf = this.#isCompact ? 0xff : 0xffff_ffff
     for (let at = 0; at < this.#ttls.length; at++) {
       const tick = this.#isCompact ? Math.floor(this.#clock * COMPACT_TICKS / this.#ttls[at]!) : this.#clock
-      // An expired load that was not swept in time would have an age modulo the size of the table's numbers, and count as fresh.
+      // The age of an expired load is stored modulo the range of the table's numbers. The load must be swept in time, before it would count
+      // as fresh again.
       if (tick - this.#swept[at]! > slackOf - this.#lives[at]!) this.#sweep(at, tick)
       this.#ticks[at] = tick
       this.#low[at] = tick
     }
   }
 
-  /** Loads an entry under each ttl whose load has expired; returns these ttls as bits. */
+  /** Loads an entry for each ttl under which its load has expired; returns these ttls as bits. */
   touch (entry: number): number {
     const loads = this.#loads
     const low = this.#low
@@ -73,19 +77,19 @@ export class LoadTimes {
     return misses
   }
 
-  /** Loads an entry under each ttl. */
+  /** Stores the present time as the load time of an entry under each ttl. */
   load (entry: number): void {
     // The load times are written in a loop, which is faster than `fill()` for a few ttls.
     for (let at = 0, load = entry * this.#low.length; at < this.#low.length; at++, load++) this.#loads[load] = this.#low[at]!
   }
 
-  /** Makes the loads of an entry expired under each ttl. */
+  /** Makes the load of an entry expired under each ttl. */
   expire (entry: number): void {
     const first = entry * this.#low.length
     for (let at = 0; at < this.#low.length; at++) this.#loads[first + at] = this.#low[at]! - this.#lives[at]!
   }
 
-  /** Gives all expired loads of one ttl the age of one ttl, so that their ages stay below the size of the table's numbers. */
+  /** Sets the age of all expired loads of one ttl to exactly that ttl, so that their ages stay within the range of the table's numbers. */
   #sweep (at: number, tick: number): void {
     const loads = this.#loads
     const mask = this.#mask

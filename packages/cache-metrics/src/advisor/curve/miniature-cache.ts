@@ -11,12 +11,11 @@ export const ALL_MISSED = -1
 type Links = Uint16Array | Uint32Array
 
 /**
- * Simulates a `MemoryCache` without values under several ttls at once. A miss loads and stores; a hit does not extend the
- * lifetime; an expired entry, or one whose tag was invalidated, stays until it is touched or evicted. A touched entry is always the newest,
- * and a removed one is gone under every ttl, so the LRU order is the same under every ttl, and one list is enough.
- *
- * An entry is a number from 1, by which the tables are read; 0 is no entry. The tables grow with the entries, up to 12 + ttls bytes per entry
- * if they are compact and 12 + 4 × ttls otherwise, and the tables of the tags.
+ * Simulates a `MemoryCache` without values under several ttls at once. A miss loads and stores; a hit does not extend the lifetime; an
+ * expired entry, or one whose tag was invalidated, stays until it is touched or evicted. A touched entry is the newest under every ttl, and
+ * a removed entry is gone under every ttl. The LRU order is therefore the same for all ttls, and one list suffices. An entry is a number
+ * from 1, by which the tables are read; 0 is no entry. The tables grow with the entries, up to 12 + ttls bytes per entry if they are
+ * compact and 12 + 4 × ttls otherwise, and the tables of the tags.
  */
 export class MiniatureCache {
   readonly #capacity: number
@@ -25,15 +24,16 @@ export class MiniatureCache {
   #entries = 0
   #room = 0
   #hasEvicted = false
-  /** The first removed entry whose number is free; `#next` of each is the next one. */
+  /** The first entry number that a removal has freed; `#next` of a free number is the next free number. */
   #free = 0
-  /** The number of entries that were ever in use at the same time; the higher numbers are free, too. */
+  /** The highest number of entries in use at the same time so far; higher entry numbers were never used. */
   #used = 0
   #newest = 0
   #hashes = new Uint32Array(1)
-  /** The next entry in the same bucket of the hash table. */
+  /** For each entry, the next entry in the same bucket of the hash table. */
   #next: Links
-  // The links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest entry.
+  // The links from each entry to its newer neighbour in the LRU list. The list is a ring: the newer neighbour of the newest entry is the
+  // oldest entry.
   #newer: Links
   #older: Links
   #buckets: Links
@@ -50,7 +50,7 @@ export class MiniatureCache {
     this.#next = this.#newer = this.#older = this.#buckets = this.#links(1)
   }
 
-  /** Whether an entry was evicted: a larger cache may have had hits that this one has not. */
+  /** Whether an entry was evicted; if so, a larger cache may have more hits than this one. */
   get hasEvicted (): boolean { return this.#hasEvicted }
   get bytes (): number {
     if (this.#room === 0) return 0
@@ -77,7 +77,7 @@ export class MiniatureCache {
     return this.#times.touch(entry)
   }
 
-  /** Simulates `del` of a key: its entry is removed, and its place is free. */
+  /** Simulates `del` of a key: its entry is removed, and the number of the entry is free. */
   remove (hash: number): void {
     const entry = this.#find(hash)
     if (entry === 0) return
@@ -90,7 +90,10 @@ export class MiniatureCache {
     this.#tags.clear(entry)
   }
 
-  /** Gives the entry of a key, if there is one, a tag; `at` is the number of its tags before this one. */
+  /**
+   * Gives a tag to the entry of a key; does nothing if the key has no entry.
+   * @param at the number of the entry's tags before this one
+   */
   tag (hash: number, at: number, tag: number): void {
     const entry = this.#find(hash)
     if (entry !== 0) this.#tags.add(entry, at, tag)
@@ -165,7 +168,7 @@ export class MiniatureCache {
     this.#times.grow(this.#room)
     this.#tags.grow(this.#room)
     this.#buckets = this.#links(2 ** Math.ceil(Math.log2(this.#room)))
-    // The tables grow only when no number is free, so each number below has an entry.
+    // The tables grow only when no entry number is free, so every number up to `#used` has an entry.
     for (let entry = 1; entry <= this.#used; entry++) this.#linkBucket(entry)
   }
 

@@ -4,8 +4,8 @@ import { ALL_MISSED } from './miniature-cache.js'
 export class MissCounts {
   readonly #ttls: number
   /**
-   * The miss counts of each group of keys: one for each ttl, and one of misses under all ttls, since most misses are of keys without an
-   * entry. 32 bits suffice for 25 days with 2000 sampled misses a second.
+   * The miss counts of each group of keys: one count for each ttl, and one for misses under all ttls at once, since most missed keys have
+   * no entry. 32 bits suffice for 25 days with 2000 sampled misses a second.
    */
   readonly #counts: Uint32Array
 

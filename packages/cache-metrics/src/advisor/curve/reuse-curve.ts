@@ -9,60 +9,62 @@ import { ALL_MISSED } from './miniature-cache.js'
 
 /** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
-  /** The ttl of the point, in seconds. */
+  /** The ttl of this point of the curve, in seconds. */
   ttl: number
-  /** The size of the cache at the point, in entries. */
+  /** The size of the simulated cache at this point, in entries. */
   entries: number
-  /** Hits per request, 0 to 1; 0 before the first request. The rate never falls from a ttl, or cache size, to the next larger one. */
+  /**
+   * Hits per request, 0 to 1; 0 before the first request. The rate of a larger ttl or cache size is never lower than that of a smaller one.
+   */
   hitRate: number
   /**
-   * Half the width of the 95 % interval of `hitRate`, from the variance between eighths of the sample. It is 0 if the size is
-   * simulated in full, 1 before the first request. The interval does not cover loops over slightly more keys than the size, for which LRU
-   * never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
+   * Half the width of the 95 % interval of `hitRate`, computed from the variance between eighths of the sample. The margin is 0 if the size
+   * is simulated in full, and 1 before the first request. The interval does not cover loops over slightly more keys than the size, for
+   * which LRU never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
    */
   margin: number
   /** The number of requests that were simulated for this cache size. */
   sampled: number
 }
 
-/** The number of requests that are simulated at a time. */
+/** The number of requests that are simulated together. */
 const BATCH = 128
 /**
- * The number of standard errors in half an interval of 95 %: Student's quantile with 7 degrees of freedom, 2.365, by 0.76. The larger of two
- * estimates of the variance is too large on average; the factor is measured (`test/advisor/interval-coverage.test.ts`).
+ * The number of standard errors in half an interval of 95 %: Student's quantile with 7 degrees of freedom, 2.365, times 0.76. The factor
+ * corrects that the larger of two estimates of the variance is used, which is too large on average; it was measured
+ * (`test/advisor/interval-coverage.test.ts`).
  */
 const T_95 = 2.365 * 0.76
 
 /**
- * Estimates the hit rate of an LRU cache for each ttl and size. Each noted request reads its key, and loads and stores the key on a
- * miss. A read of a key that was removed, or whose tag was invalidated, since its last read is a miss for each ttl and size. Memory is bounded
- * for any number of keys: with the default options 60 kB at most without tags, and 10 kB for ten keys.
- *
- * Each size has a miniature: a cache scaled down in proportion to its sample of keys (Waldspurger et al., "Cache Modeling and
- * Optimization using Miniature Simulations", ATC '17; keys are sampled by hash as in "Efficient MRC Construction with
- * SHARDS", FAST '15). The samples are nested, so that a larger size is compared with the next smaller one on the same keys.
- * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger size. A
- * hot key hits in both sizes, so its presence in the sample hardly changes the ratio. Where the hot key was removed or its tag invalidated,
- * it misses in both sizes: such reads are counted over all keys in the smallest size, and are not in the ratio. On the trace web07 the error is a tenth of the
- * error of hits per sampled request. It is also a tenth of the error of SHARDS-adj, which corrects the hits by the number of excess or
- * missing requests.
+ * Estimates the hit rate of an LRU cache for each ttl and size. Each noted request reads its key, and loads and stores the key on a miss. A
+ * read of a key that was removed, or whose tag was invalidated, since its last read is a miss for each ttl and size. Memory is bounded for
+ * any number of keys: with the default options 60 kB at most without tags, and 10 kB for ten keys. Each size has a miniature: a cache
+ * scaled down in proportion to its sample of keys (Waldspurger et al., "Cache Modeling and Optimization using Miniature Simulations", ATC
+ * '17; keys are sampled by hash as in "Efficient MRC Construction with SHARDS", FAST '15). The samples are nested, so that a larger size is
+ * compared with the next smaller one on the same keys. The estimate for a larger size is a ratio: of the misses of the smaller size, the
+ * share that also misses in the larger size. A hot key hits in both sizes, so its presence in the sample hardly changes the ratio. If the
+ * hot key was removed or its tag invalidated, it misses in both sizes. Such reads are counted over all keys in the smallest size, and are
+ * left out of the ratio. On the trace web07 the error is a tenth of the error of hits per sampled request. It is also a tenth of the error
+ * of SHARDS-adj, which corrects the hits by the number of excess or missing requests.
  */
 export class ReuseCurve {
   readonly #ttls: readonly number[]
   readonly #levels: readonly CurveLevel[]
   readonly #keys = new KeySample()
   readonly #invalidated = new InvalidatedKeys()
-  /** Whether an entry had a tag: without tags an invalidation has no effect, and need not be noted. */
+  /** Whether an entry had a tag. Without tags an invalidation has no effect, and is not recorded. */
   hasTags = false
   #requests = 0
-  // Requests and invalidations that are not simulated yet, in their order. Within a batch the tables stay in the processor's cache; between two requests of an
-  // app they do not, and each access would wait for memory.
+  // Requests and invalidations that are not simulated yet, in their order. During a batch the tables stay in the processor's cache. Between
+  // two requests of an app they do not, so that each access of a table would wait for memory.
   readonly #hashes = new Uint32Array(BATCH)
   readonly #times = new Uint32Array(BATCH)
   readonly #kinds = new Uint8Array(BATCH)
   #pending = 0
 
   /**
+   * Makes an empty reuse curve.
    * @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range
    */
   constructor (options: ReuseCurveOptions = {}) {
@@ -75,14 +77,14 @@ export class ReuseCurve {
   }
 
   /**
-   * The limits of the hashes of the strata of this curve, highest first. A stratum has the keys from the next limit up to its own; a cache
-   * size is simulated with all keys below its limit.
+   * The limits of the hashes of the strata of this curve, highest first. A stratum contains the keys whose hashes lie between the next
+   * limit and its own. A cache size is simulated with all keys below its limit.
    */
   get limits (): number[] {
     return [HASHES, ...this.#levels.filter(({ isExact }) => !isExact).map(({ limit }) => limit)]
   }
 
-  /** The number of requests that were noted in the curve. */
+  /** The number of requests that were added to the curve. */
   get requests (): number { return this.#requests }
 
   /** The size of the tables of the reuse curve, in bytes. */
@@ -91,7 +93,7 @@ export class ReuseCurve {
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, own)
   }
 
-  /** The sample of the keys, by which distinct keys are counted. */
+  /** The sample of keys from which the number of distinct keys is estimated. */
   get keys (): KeySample {
     this.#simulate()
     return this.#keys
@@ -107,7 +109,7 @@ export class ReuseCurve {
   get oneHitShare (): number { return this.keys.onceShare }
 
   /**
-   * Notes a request for a key in the curve.
+   * Adds a request for a key to the curve.
    * @param hash the hash of the key, by `hashKey`
    * @param now milliseconds of any clock; fractions are cut off. If the clock goes back, earlier loads count as expired
    */
@@ -116,14 +118,14 @@ export class ReuseCurve {
     this.#add(READ, hash, now)
   }
 
-  /** Notes that the entry of a key was removed by `del`. */
+  /** Adds the removal of a key's entry by `del` to the curve. */
   noteRemoval (hash: number): void {
     this.#add(REMOVAL, hash, 0)
   }
 
   /**
-   * Notes a tag of the entry that the last request for a key stored.
-   * @param at the number of the entry's tags before this one; 4 tags of an entry are simulated
+   * Adds a tag to the entry that the last request for a key stored.
+   * @param at the number of the entry's tags before this one; at most 4 tags of an entry are simulated
    */
   noteTag (hash: number, at: number, tag: number): void {
     if (at >= MAX_TAGS) return
@@ -131,12 +133,12 @@ export class ReuseCurve {
     this.#add(TAG + at, hash, tag)
   }
 
-  /** Notes that all entries with a tag were invalidated. */
+  /** Adds the invalidation of a tag to the curve: all entries with the tag count as invalidated. */
   noteInvalidation (tag: number): void {
     this.#add(INVALIDATION, tag, 0)
   }
 
-  /** Notes that all entries were removed. */
+  /** Adds a `clear` to the curve: all entries count as removed. */
   noteClear (): void {
     this.#add(CLEAR, 0, 0)
   }
@@ -148,8 +150,8 @@ export class ReuseCurve {
   }
 
   /**
-   * Counts the misses from now on, of the sizes whose estimate needs all keys of a stratum and those after it: a sampled size needs the
-   * keys of the next smaller size.
+   * Begins to count misses for a stratum. Counting begins in those cache sizes whose estimates need the keys of this stratum and of later
+   * ones; a sampled size also needs the keys of the next smaller size.
    */
   startCounting (stratum: number): void {
     this.#simulate()
@@ -174,7 +176,7 @@ export class ReuseCurve {
     if (++this.#pending === BATCH) this.#simulate()
   }
 
-  /** Simulates the noted requests and invalidations that are not simulated yet. */
+  /** Simulates the requests and invalidations of the present batch. */
   #simulate (): void {
     const pending = this.#pending
     this.#pending = 0
@@ -210,7 +212,7 @@ export class ReuseCurve {
     }
   }
 
-  /** The points of the reuse curve, by ascending cache size, and for each size by ascending ttl. */
+  /** Returns the points of the reuse curve, by ascending cache size, and for each size by ascending ttl. */
   points (): ReusePoint[] {
     this.#simulate()
     const points: ReusePoint[] = []
@@ -225,19 +227,21 @@ export class ReuseCurve {
       for (const [at, ttl] of this.#ttls.entries()) {
         if (level.isExact) {
           missRates[at] = level.missRate(at)
-          // All keys are counted, but for a part of the time: the requests of that part are a sample.
+          // If misses were counted for a part of the time only, the requests of that part are a sample, so the miss rate has a variance
+          // although all keys are simulated.
           if (counted < this.#requests) variances[at] = missRates[at]! * (1 - missRates[at]!) / Math.max(1, counted)
         } else if (mayGain) {
           const { ratio, variance } = level.left(at, distinct)
           variances[at] = ratio ** 2 * variances[at]! + (missRates[at]! - invalidated) ** 2 * variance
           missRates[at] = invalidated + (missRates[at]! - invalidated) * ratio
         }
-        // A longer ttl never has fewer hits: the loads of a key are the fewest intervals of one ttl that cover its requests.
+        // A longer ttl never has fewer hits than a shorter one: the loads of a key are the smallest number of ttl intervals that cover its
+        // requests.
         hitRate = Math.max(hitRate, 1 - missRates[at]!)
         const margin = this.#requests === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
         if (level.isWanted) points.push({ ttl, entries: level.entries, hitRate, margin, sampled: level.sampled })
       }
-      // A larger size than that of a cache that evicted no entry has the same hit rate.
+      // If the cache of this size evicted no entry, all larger sizes have the same hit rate.
       mayGain = level.cache.hasEvicted
     }
     return points

@@ -3,33 +3,33 @@ import { ADVICE_SLOTS, type AdviceStore } from '@x/cache-core/suite'
 import { nameOfSalt, type AdviceState } from '../accesses/advice-state.js'
 import { packState, unpackState } from './packed-state.js'
 
-/** Milliseconds between two writes of the state. */
+/** Milliseconds between two writes of the advisor's state. */
 const WRITE_MS = 5 * 60_000
-/** Milliseconds until a store is asked again that failed at the start. */
+/** Milliseconds after which the keeper tries again to use a store that failed at the start. */
 const RETRY_MS = 10_000
-/** Milliseconds of the lease of a slot: two writes. */
+/** Milliseconds for which the lease of a slot lasts: the time of two writes. */
 const LEASE_MS = 2 * WRITE_MS
-/** Milliseconds for which the start of an app waits for the store by default. */
+/** The default of `startMs`: milliseconds for which the start of an app waits for the store. */
 const START_MS = 2000
 
-/** The parts that an `AdviceKeeper` uses. */
+/** The functions and objects that an `AdviceKeeper` uses. */
 export interface KeeperParts {
-  /** The store of the states; `undefined`: they are not kept. */
+  /** The store of the advisors' states; `undefined`: the states are not stored. */
   readonly store: AdviceStore | undefined
-  /** The app's salt; `undefined`: that of the store. */
+  /** The salt that the app gives; `undefined`: the salt in the store is used. */
   readonly salt: string | undefined
   readonly entries: readonly number[]
   readonly startMs?: number
   readonly warn: (message: string) => void
-  /** Begins the observation, and ends an earlier one. */
+  /** Begins an observation, and ends an earlier one. `earlier`: the state that the observation continues. */
   readonly observe: (salt?: string, earlier?: AdviceState) => Promise<void>
-  /** The present state; `undefined`: the accesses are not recorded. */
+  /** Returns the advisor's present state; `undefined`: the accesses are not recorded. */
   readonly state: () => AdviceState | undefined
 }
 
 /**
- * Keeps the state of the advisor over restarts, and reads the states of the other processes. No method rejects: a failure is one line of the
- * log, and the advisor observes without its earlier state.
+ * Stores the advisor's state over restarts, and reads the states of the other processes. No method rejects: a failure is logged in one
+ * line, and the advisor observes without its earlier state.
  */
 export class AdviceKeeper {
   readonly #parts: KeeperParts
@@ -45,7 +45,10 @@ export class AdviceKeeper {
     this.#parts = parts
   }
 
-  /** Begins the observation with the earlier state. A store that does not answer in time is asked again later, and the observation begins anew. */
+  /**
+   * Begins the observation with the stored state. If the store does not answer in time, the keeper tries again later, and the observation
+   * then starts again.
+   */
   async start (): Promise<void> {
     const { store, salt, observe } = this.#parts
     if (store === undefined) {
@@ -64,7 +67,7 @@ export class AdviceKeeper {
     this.#plan()
   }
 
-  /** Plans the next write, or the next try to join the store. */
+  /** Sets the timer for the next write, or for the next attempt to use the store. */
   #plan (): void {
     if (this.#isClosed) return
     this.#timer = setTimeout(() => {
@@ -72,7 +75,7 @@ export class AdviceKeeper {
     }, this.#salt === undefined ? RETRY_MS : WRITE_MS).unref()
   }
 
-  /** Stores the present state. */
+  /** Stores the advisor's present state. */
   keep (): Promise<void> {
     return this.#next(async () => {
       if (this.#salt === undefined) await this.#join()
@@ -80,7 +83,7 @@ export class AdviceKeeper {
     })
   }
 
-  /** The states of the other processes; those that cannot be used are left out. */
+  /** Returns the states of the other processes; states that cannot be used are left out. */
   async others (): Promise<AdviceState[]> {
     const states: AdviceState[] = []
     if (this.#salt === undefined || this.#parts.store === undefined) return states
@@ -93,7 +96,7 @@ export class AdviceKeeper {
     return states
   }
 
-  /** Stores the state a last time, and frees its slot. */
+  /** Stores the advisor's state a last time, and frees its slot. */
   close (): Promise<void> {
     if (this.#isClosed) return this.#pending
     this.#isClosed = true
@@ -106,7 +109,7 @@ export class AdviceKeeper {
     })
   }
 
-  /** Runs `step` after all earlier steps. */
+  /** Runs `step` after all earlier steps have ended. */
   #next (step: () => Promise<void>): Promise<void> {
     this.#pending = this.#pending.then(step)
     return this.#pending
@@ -135,7 +138,8 @@ export class AdviceKeeper {
       const state = this.#parts.state()
       if (this.#slot === undefined || state === undefined) return
       if (await store.write(this.#slot, this.#processId, await packState(state), LEASE_MS)) return
-      // The process that has taken the slot continues the state in it, so that this process begins anew: no access must count twice.
+      // The process that has taken the slot continues the state in it. This process therefore starts a new state, since no access must
+      // count twice.
       this.#slot = undefined
       if (!this.#isClosed) await this.#join()
     })
@@ -156,7 +160,7 @@ export class AdviceKeeper {
     }
   }
 
-  /** Logs a message, each one once. */
+  /** Logs a message; a repeated message is logged once. */
   #say (message: string): void {
     if (this.#said.has(message)) return
     this.#said.add(message)

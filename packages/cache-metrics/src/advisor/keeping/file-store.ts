@@ -3,22 +3,22 @@ import type { Stats } from 'node:fs'
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { AdvicePlace, AdviceStore } from '@x/cache-core/suite'
 
-/** The first line of the file: this name, and the salt, or a dash if the app has the salt. */
+/** The first line of the file contains this name, then the salt, or a dash if the app gives the salt. */
 const NAME = 'cache-advice-1'
 const NO_SALT = '-'
-/** The maximum length of the first line, in bytes. */
+/** The maximum length of the file's first line, in bytes. */
 const MAX_HEAD = 200
 const MAX_BYTES = 16 * 1024 * 1024
 const FOREIGN = 'the file is none of the advisor, and stays as it is'
 
 /**
- * The store of one process, in a file that its user alone may read. A file of another kind, and one that another process writes to, stay as
- * they are.
+ * The store of one process, in a file that only the user of the process may read. A file of another kind, or one that another process
+ * writes, is not changed.
  */
 export class FileStore implements AdviceStore {
   readonly #file: string
   #salt = NO_SALT
-  /** The time of the last change of the file, by this process; 0: there was none. */
+  /** The time at which this process last changed the file; 0: it has not changed the file. */
   #changedAt = 0
 
   constructor (file: string) {
@@ -45,7 +45,7 @@ export class FileStore implements AdviceStore {
       await writeFile(temporary, Buffer.concat([Buffer.from(`${NAME} ${this.#salt}\n`), state]), { mode: 0o600, flag: 'wx' })
       await rename(temporary, this.#file)
     } catch (error) {
-      // A full disk would get a further part of a file every few minutes.
+      // The unfinished temporary file is removed. On a full disk, another unfinished file would otherwise be added every few minutes.
       await rm(temporary, { force: true })
       throw error
     }
@@ -54,7 +54,7 @@ export class FileStore implements AdviceStore {
   }
 
   async release (): Promise<void> {
-    // The file has no lease that would have to end.
+    // A file has no lease, so there is nothing to release.
   }
 
   async others (): Promise<Uint8Array[]> {
@@ -72,7 +72,7 @@ export class FileStore implements AdviceStore {
     return { salt, state: bytes.subarray(end + 1), changedAt: stats.mtimeMs }
   }
 
-  /** The status of the file; `undefined`: there is no file. */
+  /** Returns the file's status; `undefined`: there is no file. */
   async #stat (): Promise<Stats | undefined> {
     try {
       const stats = await stat(this.#file)

@@ -6,16 +6,16 @@ import { MAX_STATE_LENGTH, parseState, stateText } from '../accesses/state-text.
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
 
-/** The state as bytes for a store. */
+/** Returns the advisor's state as bytes for a store. */
 export async function packState (state: AdviceState): Promise<Uint8Array> {
-  // Most of the text is hashes, which no level of compression makes shorter than their bytes.
+  // The lowest compression level is used, since most of the text is hashes, which no level makes shorter.
   return compress(stateText(state), { level: 1 })
 }
 
 /**
  * Reads a state from bytes that a store returned.
- * @param own the salt and the sizes of this process, which the state must have
- * @returns the state, or the reason for which it is not used
+ * @param own the salt and the cache sizes of this process, which the state must have
+ * @returns the state, or the reason why it is not used
  */
 export async function unpackState (bytes: Uint8Array, own: Pick<AdviceState, 'saltName' | 'entries'>): Promise<AdviceState | string> {
   let text: string
@@ -28,7 +28,7 @@ export async function unpackState (bytes: Uint8Array, own: Pick<AdviceState, 'sa
   return typeof state === 'string' ? state : foreign(state, own) ?? state
 }
 
-/** The reason for which the accesses of a state cannot be simulated together with others; `undefined`: they can. */
+/** Returns the reason why the accesses of a state cannot be simulated together with others; `undefined`: they can. */
 export function foreign (state: AdviceState, own: Pick<AdviceState, 'saltName' | 'entries'>): string | undefined {
   if (state.saltName !== own.saltName) return 'its keys have another salt'
   const sizes = (entries: readonly number[]): string => [...entries].sort((a, b) => a - b).join()

@@ -10,17 +10,17 @@ export type { DimensionKind, Dimensions } from './suspects.js'
  * whenever `returns` reaches 256.
  */
 export interface Leak {
-  /** The name of the dimension, as it was passed to `note`. */
+  /** The name of the dimension, as `note` received it. */
   readonly dimension: string
   readonly kind: DimensionKind
-  /** Pairs of requests for one key with the same value of the dimension; `agreeing`: pairs with the same answer. */
+  /** Pairs of requests for one key with the same value of the dimension; `agreeing`: those with the same answer. */
   readonly same: { readonly compared: number, readonly agreeing: number }
-  /** Pairs of consecutive requests for one key with two values of the dimension; `differing`: pairs with two answers. */
+  /** Pairs of consecutive requests for one key with two values of the dimension; `differing`: those with two answers. */
   readonly other: { readonly compared: number, readonly differing: number }
-  /** Returns: requests with an older answer of their key, after another answer. `explained`: returns that the dimension predicted. */
+  /** Returns: requests with an older answer of their key, after other answers; `explained`: those that the dimension predicted. */
   readonly returns: number
   readonly explained: number
-  /** Returns that were not predicted, and whose last request with the same value of the dimension had another answer. */
+  /** Returns that contradict the dimension: the last request with the same value of it had another answer. */
   readonly contradicted: number
   /** The certainty of the leak, above 0.999999: 1 minus a bound of the chance that a dimension without influence has this evidence. */
   readonly confidence: number
@@ -28,63 +28,59 @@ export interface Leak {
 
 const MAX_KEYS = 32
 const MAX_OBSERVATIONS = 24
-/** Seconds within which a different value of the same key counts as noise, not as a change of the data. */
+/** Seconds within which a changed value of a key counts as noise; after a longer time it counts as a change of the data. */
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
-/** ln of the odds from which on a dimension is reported as missing; chance alone reaches them with a probability of at most 10⁻⁶. */
+/**
+ * The logarithm of the odds from which on a dimension is reported as missing. Chance alone reaches them with a probability of at most 10⁻⁶.
+ */
 const CERTAIN = Math.log(1e6)
 /** The fraction of the capital that is bet on a return being predicted; also the chance of a return above which no bet is made. */
 const BET = 0.5
 /** The number of returns at which the counts of evidence are halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
 const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
-/** The largest difference between the explanations of two dimensions that count as equally good. */
+/** The difference between the explanations of two dimensions up to which both count as equally good. */
 const ALIKE = 0.02
 /** The number of compared pairs at which the counts of noise are halved, so that recent traffic outweighs older traffic. */
 const HALVED_AT = 1024
 
-/** One request for a key, as the key leak judges it: its answer, and the earlier requests for the key. Every suspect is judged by it. */
+/**
+ * One request for a key, as the key leak judges it: its answer, and the earlier requests for the key. All suspects are judged by this
+ * object.
+ */
 interface Request {
   readonly slot: number
   /** The number of earlier requests for the key that this request can be compared with. */
   readonly reach: number
   readonly print: number
-  /** The number of requests for the key since the last request with this answer; 0: no earlier request had it. */
+  /** The number of requests for the key since the last request with this answer; 0: no earlier request had this answer. */
   readonly printLag: number
   /** The opportunities for this return, by which its probability is estimated; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
 }
 
 /**
- * Detects that a key lacks a dimension: one key has two answers, depending on a user, a header or a query parameter.
- *
- * Evidence is a *return*: a key had answer f1, then others, and now f1 again. Values that change over time, count up, or are
- * new at each load never return, so they are no evidence. A dimension *predicts* the return if the last request with the same
- * value of the dimension (the same user, for example) is also the last one with this answer. A value that alternates by
- * itself returns too, but independently of the dimension.
- *
- * Test: a bet on every return, against the null hypothesis that the answer does not depend on the dimension. Under the null
- * hypothesis a dimension predicts a return of lag n with at most the probability q that its own values return at lag n. q is the
- * largest of three estimates, each a share per chance, from earlier requests of the dimension alone. They are the shares of lag n on this
- * key, of lag n on all keys, and of lags up to n on this key. The third estimate is reliable with few requests, since values in random
- * order or in bursts return sooner rather than later.
- *
- * Half the stake is on "predicted": the capital is multiplied by 0.5 / q or by 0.5 / (1 − q); if q is at least a half, no
- * stake is made. Under the null hypothesis the capital does not grow on average while q is not below the true probability. So the capital
- * grows a million times with a probability of at most 10⁻⁶ per dimension, for any number of checks (Ville's inequality; Shafer, Testing
- * by betting, 2021). Capital below 1 / 100 is raised to 1 / 100, so that a leak which begins late is found; each such attempt
- * succeeds by chance with a probability of 10⁻⁸.
- *
- * Two further conditions apply. First, for four predicted returns at most one may contradict the dimension. A return contradicts it if
- * the last request with the present value had another answer. The reason is that the estimates of q may be late if users and values both
- * follow a rhythm. Second, of all answers that the key had before, at least nine in ten must equal the answer of the last request with
- * the present value. The reason is that a user who writes and then reads receives the own value again, but so do the other users.
- *
- * If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak, and no leak is
- * reported.
- *
- * Memory: a fixed number of keys with their last requests, and a fixed number of names (see `Suspects`), for any number of users.
+ * Detects that a key lacks a dimension: one key has two answers, depending on a user, a header or a query parameter. Evidence is a
+ * *return*: a key had answer f1, then others, and now f1 again. Values that change over time, count up, or are new at each load never
+ * return, so they are no evidence. A dimension *predicts* the return if the last request with the same value of the dimension (the same
+ * user, for example) is also the last one with this answer. A value that alternates by itself also returns, but independently of the
+ * dimension. Test: a bet on every return, against the null hypothesis that the answer does not depend on the dimension. Under the null
+ * hypothesis a dimension predicts a return of lag n with at most the probability q that its own values return at lag n. q is the largest of
+ * three estimates, each a share per chance, from earlier requests of the dimension alone. They are the shares of lag n on this key, of lag
+ * n on all keys, and of lags up to n on this key. The third estimate is reliable with few requests, since values in random order or in
+ * bursts return sooner rather than later. Half the stake is on "predicted": the capital is multiplied by 0.5 / q or by 0.5 / (1 − q); if q
+ * is at least a half, no stake is made. Under the null hypothesis the capital does not grow on average while q is not below the true
+ * probability. The capital therefore becomes a million times larger with a probability of at most 10⁻⁶ per dimension, for any number of
+ * checks (Ville's inequality; Shafer, Testing by betting, 2021). Capital below 1 / 100 is raised to 1 / 100, so that a leak which begins
+ * late is found; each such attempt succeeds by chance with a probability of 10⁻⁸. Two further conditions apply. First, for four predicted
+ * returns at most one may contradict the dimension. A return contradicts it if the last request with the present value had another answer.
+ * The reason is that the estimates of q may be late if users and values both follow a rhythm. Second, of all answers that the key had
+ * before, at least nine in ten must equal the answer of the last request with the present value. The reason is that a user who writes and
+ * then reads gets the written value again, but so do the other users. If two users alternate strictly, and a value alternates at each load,
+ * the value cannot be distinguished from a leak, and no leak is reported. Memory: a fixed number of keys with their last requests, and a
+ * fixed number of names (see `Suspects`), for any number of users.
  */
 export class KeyLeak {
   readonly #rings: KeyRings
@@ -113,7 +109,7 @@ export class KeyLeak {
     this.#reaches = new LagCounts(slots, size, false)
   }
 
-  /** The approximate size of the detector's tables in bytes. */
+  /** The approximate bytes that the tables of the key-leak detector use. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
     return this.#suspects.list.reduce((sum, { bytes }) => sum + bytes, shared)
@@ -159,8 +155,8 @@ export class KeyLeak {
     const suspects = this.#suspects.list.filter(({ isConsistent }) => isConsistent)
     const top = Math.max(...suspects.map(({ score }) => score))
     if (!(top >= CERTAIN)) return undefined
-    // The dimension that explains most different answers is named, not the most certain one: a coarser dimension may need more returns for
-    // the same certainty.
+    // The dimension that explains most different answers is named, not the most certain one: a dimension with few values may need more
+    // returns for the same certainty.
     const plausible = suspects.filter(({ score }) => score > CERTAIN / 4)
     const best = Math.max(...plausible.map(explanation))
     const named = plausible.filter((suspect) => explanation(suspect) > best - ALIKE)
@@ -193,7 +189,7 @@ export class KeyLeak {
         if (printLag !== 1) suspect.differing++
       }
     }
-    // A request from before the dimension's name was observed has no value of the dimension, so a return to that request is left out.
+    // A request from before the dimension was observed has no known value of it, so a return to that request is left out.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
       this.#judge(suspect, lag, request)
       suspect.lags.add(slot, lag)

@@ -1,10 +1,10 @@
-/** The maximum credit of a key, by which it keeps its place: each use adds one, and each request for an unknown key may subtract one. */
+/** The maximum credit of a key, which protects its slot: each use adds one, and each request for an unknown key may subtract one. */
 const MAX_CREDIT = 15
-/** Seconds for which a request is remembered: a later return depends more on the time of day than on the user. */
+/** Seconds for which a request is remembered. A return after a longer time depends more on the time of day than on the user. */
 const REMEMBERED = 3600
 
 /**
- * Ring buffers for the last requests of a fixed number of keys; the most used keys are not replaced. Callers write the data of a request at
+ * Ring buffers for the last requests of a fixed number of keys; the most used keys keep their slots. Callers write the data of a request at
  * `at(slot, 0)` of their own arrays, and then call `push`; `at(slot, 1)` is the position of the previous request.
  */
 export class KeyRings {
@@ -32,8 +32,8 @@ export class KeyRings {
   }
 
   /**
-   * The slot of a key, the number of its ring buffer; `undefined`: the keys of all slots are used more. A slot without requests was
-   * assigned to a new key.
+   * The slot of a key, the number of its ring buffer; `undefined`: all slots have keys that are used more often. A slot without requests
+   * has just been assigned to this key.
    */
   slotOf (keyHash: number): number | undefined {
     const known = this.#keys.indexOf(keyHash)
@@ -60,12 +60,12 @@ export class KeyRings {
     return slot * this.size + (this.#requests[slot]! - lag) % this.size
   }
 
-  /** Seconds between the key's request `lag` requests ago and `nowSeconds`. */
+  /** Returns the seconds from the key's request `lag` requests ago to the time `nowSeconds`. */
   age (slot: number, lag: number, nowSeconds: number): number {
     return nowSeconds - (this.#began ?? nowSeconds) - this.#times[this.at(slot, lag)]!
   }
 
-  /** The number of earlier requests for the key of a slot that are remembered and recent. */
+  /** Returns the number of earlier requests in a slot that are remembered and recent enough. */
   reach (slot: number, nowSeconds: number): number {
     const most = Math.min(this.#requests[slot]!, this.size - 1)
     if (most === 0 || this.age(slot, most, nowSeconds) <= REMEMBERED) return most
@@ -74,7 +74,10 @@ export class KeyRings {
     return reach
   }
 
-  /** The number of requests for the key since its last request with `value` in `values`; `0`: no request within `reach` has the value. */
+  /**
+   * The number of requests for the key since its last request whose place in `values` has `value`; `0`: none of the last `reach` requests
+   * has it.
+   */
   lastOf (values: Uint16Array | Uint32Array, slot: number, value: number, reach: number): number {
     const first = slot * this.size
     let at = this.at(slot, 0)

@@ -39,8 +39,8 @@ export class LagCounts {
   }
 
   /**
-   * Halves the counts of one key's slot, and the counts over all keys, whenever a fixed number of requests has passed. Must be called after
-   * each request.
+   * Halves the counts of one key's slot, and the counts over all keys, whenever a fixed number of requests has passed. Call it after each
+   * request.
    */
   age (slot: number, slotRequests: number, requests: number): void {
     if (slotRequests % SLOT_HALVED_AT === 0) this.#halve(this.#slots, slot * this.size)

@@ -5,12 +5,12 @@ import type { LagCounts } from './lag-counts.js'
  * requests before them, on one key and on all keys.
  */
 export interface Chances {
-  /** The sum of the opportunities after 1 to n requests, on this key. */
+  /** The sum, over 1 to n requests, of the opportunities on this key. */
   readonly upTo: number
-  /** The opportunities after exactly n requests, on this key and on all keys. */
+  /** The opportunities after exactly n requests, on this key; `anywhere` has those on all keys. */
   readonly here: number
   readonly anywhere: number
-  /** The number of all requests, on this key and on all keys. */
+  /** The number of all requests, on this key; `requestsAnywhere` has the number on all keys. */
   readonly requestsHere: number
   readonly requestsAnywhere: number
 }
@@ -34,11 +34,11 @@ export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: 
   return { upTo, here, anywhere, requestsHere: reaches.sumHere(slot), requestsAnywhere: reaches.sumAnywhere() }
 }
 
-/** The probability that values of a dimension return after `lag` requests: the largest of three estimates (see `KeyLeak`). */
+/** Returns the probability that values of a dimension return after `lag` requests: the largest of three estimates (see `KeyLeak`). */
 export function chanceOf (
   lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances
 ): number {
-  // A dimension that was not observed from the first request on had fewer opportunities, so their number is reduced in proportion.
+  // A dimension that was observed later than the first request had fewer opportunities, so their number is reduced in proportion.
   const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
   const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
   let back = 0

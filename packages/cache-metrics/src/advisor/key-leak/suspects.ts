@@ -7,46 +7,47 @@ import { LagCounts } from './lag-counts.js'
 export type Dimensions = Readonly<Record<string, number>>
 
 /**
- * The kinds of dimensions of a request: the first word of the name; `header cookie` is a cookie. Names of no such kind are not observed. Of
- * several dimensions that explain the answers equally well, the first of these kinds is reported.
+ * The kinds of dimensions of a request: the first word of the name; `header cookie` is a cookie. Dimensions of other kinds are not
+ * observed. If several dimensions explain the answers equally well, the one whose kind is first in this list is reported.
  */
 export const KINDS = ['user', 'query', 'param', 'header', 'cookie'] as const
 export type DimensionKind = typeof KINDS[number]
 
 /**
- * The number of names of each kind of dimension that are observed at a time, besides the reserved names. Clients choose names, and names of
- * one kind must not displace names of another.
+ * The number of names of each kind of dimension that are observed at a time, besides the reserved names. Each kind has its own number,
+ * since clients choose names, and names of one kind must not displace names of another kind.
  */
 const PLACES: Readonly<Record<DimensionKind, number>> = { user: 0, query: 3, param: 1, header: 3, cookie: 2 }
 /** Dimensions that identify the user. Each has a reserved place, so that no other name displaces it. */
 const RESERVED: ReadonlyMap<string, DimensionKind> = new Map([['user', 'user'], ['header authorization', 'header']])
 /** The maximum number of new names of dimensions that one request adds. */
 const MAX_NEW = 4
-/** The maximum credit of a dimension's name, by which it keeps its place: each use adds one, and each unknown name may subtract one. */
+/** The maximum credit of a dimension's name, which protects its place: each use adds one, and each unknown name may subtract one. */
 const MAX_CREDIT = 15
 /** The number of pairs of consecutive requests for one key after which a dimension that has one value per key may be replaced. */
 const TRIED = 64
-/** The number of returns after which a dimension that did not predict them better than chance may be replaced. */
+/** The number of returns after which a dimension may be replaced if it did not predict them better than chance. */
 const JUDGED = 128
-/** The score of a dimension, the ln of the odds of a leak, from which on its name is not replaced by another. */
+/** The score of a dimension, the logarithm of the odds of a leak, from which on no other name replaces its name. */
 const SUSPICIOUS = Math.log(1e6) / 4
 /** The maximum number of returns that contradict a dimension, per return that it predicted. */
 const MAX_CONTRADICTED = 0.25
-/** Of the answers that a key had before, the maximum share that differs from the last answer to the same value of the dimension. */
+/** The maximum share of a key's earlier answers that may differ from the last answer to the same value of the dimension. */
 const MAX_ASTRAY = 0.1
 /**
- * The lower bound of a dimension's score, the ln of the odds: with it a leak that starts late need not make up for all earlier evidence.
+ * The lower bound of a dimension's score, the logarithm of the odds: with this bound a leak that starts late need not outweigh all earlier
+ * evidence.
  */
 export const FLOOR = -Math.log(100)
 
-/** The number in `labels` for a request from before the dimension was observed. */
+/** The label of a request from before the dimension was observed. */
 export const UNKNOWN = 0
-/** The number in `labels` for a request without the dimension. */
+/** The label of a request that does not have the dimension. */
 const ABSENT = 1
 
 /** An observed dimension, and the evidence for and against a leak by it (see `KeyLeak`). */
 export class Suspect {
-  /** A number for each remembered request that stands for its value of the dimension. */
+  /** For each remembered request a number that stands for its value of the dimension. */
   readonly labels: Uint16Array
   /** The number of requests by the lag since the last request with the same value of the dimension. */
   readonly lags: LagCounts
@@ -67,13 +68,13 @@ export class Suspect {
 
   constructor (slots: number, size: number) {
     this.labels = new Uint16Array(slots * size)
-    // Halved counts are rounded up, since a rare lag must not have a count of 0.
+    // The counts by lag are rounded up when they are halved, since a rare lag must not get a count of 0.
     this.lags = new LagCounts(slots, size, true)
   }
 
   get bytes (): number { return this.labels.byteLength + this.lags.bytes + 300 }
 
-  /** Replaces the name of the dimension, and clears the evidence on the previous name. */
+  /** Replaces the dimension by another one, and clears the evidence. */
   take (name: string, kind: DimensionKind, score: number): void {
     this.labels.fill(UNKNOWN)
     this.lags.clearAll()
@@ -90,9 +91,9 @@ export class Suspect {
     return value === undefined ? ABSENT : 2 + (value >>> 0) % 65_534
   }
 
-  /** Whether few observations contradict that the answers depend on the dimension. */
+  /** Whether at most a few observations contradict that the answers depend on the dimension. */
   get isConsistent (): boolean {
-    // Two standard deviations are added to the count of contradicting pairs of requests: a few pairs may agree by chance.
+    // Two standard deviations are added to the count of contradicting pairs of requests, since a few pairs may agree by chance.
     const astray = this.astray + 2 * Math.sqrt(this.astray)
     return this.contradicted <= this.explained * MAX_CONTRADICTED && astray <= MAX_ASTRAY * (this.agreeing + this.astray)
   }
@@ -107,8 +108,8 @@ export class Suspect {
 }
 
 /**
- * The observed dimensions. Clients choose names and may send any number of them, so each kind has a fixed number of places. The most
- * used names are not replaced; a new name replaces a name without influence.
+ * The observed dimensions. Clients choose names and may send any number of them, so each kind has a fixed number of places. The most used
+ * names keep their places; a new name replaces a dimension without influence.
  */
 export class Suspects {
   readonly list: Suspect[] = []
@@ -160,10 +161,10 @@ export class Suspects {
       if (least.credit > 0) least.credit--
       return left
     }
-    // New names of dimensions take turns; otherwise the first name would be chosen again before the last name was chosen.
+    // New names of dimensions take turns. Otherwise the first name would be chosen a second time before the last name was chosen once.
     const name = names[this.#admitted++ % names.length]!
     this.#known.delete(idle.name)
-    // A name that replaces another starts at the score `FLOOR`, not at 0, since a name may get any number of turns. From `FLOOR`, the
+    // A name that replaces another name starts at the score `FLOOR`, not at 0, since a name may get any number of turns. From `FLOOR`, the
     // probability that a part without influence reaches the score of a leak by chance is 10⁻⁸ per turn.
     idle.take(name, kind, FLOOR)
     this.#known.set(name, idle)

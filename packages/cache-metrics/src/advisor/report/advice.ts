@@ -5,7 +5,10 @@ import { perSecond } from './rate.js'
 import * as remedies from './remedies.js'
 import { entryBytes } from '../entry-bytes.js'
 
-/** The priority of a key pattern or route, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
+/**
+ * The priority of a key pattern or route, by the loader time that a cache saves per hour: at least 360 s (`CRITICAL`), 36 s (`HIGH`), 3.6 s
+ * (`MEDIUM`), or less (`LOW`).
+ */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
 
 /** The advice on caching one key pattern or route. */
@@ -14,18 +17,18 @@ export interface Advice {
   readonly name: string
   /** `judgement` as text: `good`, `poor: …`, `changes when stored: …`, `unsafe: …`, or `not enough data: …`. */
   readonly verdict: string
-  /** The verdict as data: its kind, and the reason for the verdict. */
+  /** The verdict as data: its kind, its reason and its remedy. */
   readonly judgement: AdviceVerdict
   /** The priority of the advice; `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
   readonly requestsPerHour: number
-  /** Mean duration of a load or request, in seconds; `undefined`: not known. */
+  /** The mean duration of a load or request in seconds; `undefined`: it is not known. */
   readonly meanSeconds: number | undefined
   /** The advised ttl in seconds: the shortest one with nearly the best hit rate within the tolerance for stale hits. */
   readonly ttl: number
   readonly entries: number
   readonly hitRate: number
-  /** Half the width of the 95 % interval of `hitRate`. */
+  /** Half the width of the 95 % confidence interval of `hitRate`. */
   readonly margin: number
   /** Loader seconds that the hits of an hour would save; `undefined`: the duration of a load is not known. */
   readonly savedSecondsPerHour: number | undefined
@@ -44,7 +47,7 @@ export interface Advice {
 
 /** The limits that an operator sets for the advice. */
 export interface Wishes {
-  /** The share of hits that may be stale: 0.001 is 10 in 10 000. */
+  /** The tolerated share of stale hits among all hits: 0.001 is 10 in 10 000. */
   readonly staleTolerance: number
   /** The number of requests of a key pattern or route below which its verdict is `not enough data`. */
   readonly minRequests: number
@@ -52,17 +55,20 @@ export interface Wishes {
 
 export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 }
 
-/** The share of the best hit rate from which on a ttl and size count as equally good. */
+/** The fraction of the best hit rate from which on a ttl and a size count as equally good. */
 const NEARLY = 0.95
 const POOR_HIT_RATE = 0.2
-/** The share of responses with `Set-Cookie` above which a route is unsafe; below that share, such responses are only not stored. */
+/** The share of responses with `Set-Cookie` above which a route is unsafe. Below that share only these responses are not stored. */
 const MANY_COOKIES = 0.01
 const MIN_COMPARED = 20
 const MIN_STORABLE_SHARE = 0.5
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
 
-/** The advice for each observation: key patterns first, then routes; of each kind the best verdict first, then the largest saving. */
+/**
+ * Returns the advice for each observation: key patterns first, then routes; within each kind the best verdict first, then the largest
+ * saving.
+ */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
   return observations.map((one) => adviseOn(one, wishes))
     .sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || worthOf(b) - worthOf(a))
@@ -98,8 +104,8 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
 }
 
 /**
- * The point of the hit-rate curve with the shortest ttl and fewest entries whose hit rate is nearly the best within the tolerance for stale
- * hits.
+ * Returns the point of the reuse curve with the shortest ttl and the fewest entries whose hit rate is nearly the best within the tolerance
+ * for stale hits.
  */
 function choose ({ points, staleness }: Observation, tolerance: number): CurvePoint {
   const allowed = points.filter(({ ttl }) => isFreshEnough(staleness, ttl, tolerance))
@@ -123,7 +129,7 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
 function judge (seen: Observation, point: CurvePoint, wishes: Wishes): AdviceVerdict {
   const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
   const { minRequests, staleTolerance } = wishes
-  // A leak is reported at any number of requests, since its proof does not depend on that number.
+  // A leak is reported for any number of requests, since its proof does not depend on that number.
   if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}`, remedy: remedies.leak(seen, leak.dimension) }
   if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the responses`, remedy: remedies.cookies }
   if (change !== undefined) return { kind: 'changes when stored', reason: change, remedy: remedies.plain }

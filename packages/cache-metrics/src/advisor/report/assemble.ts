@@ -6,7 +6,7 @@ import { planFor } from './plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report.js'
 import type { ShadowFinding } from './shadow.js'
 
-/** The measured numbers of which the report of an app, or of several processes of an app, is made. */
+/** The measured numbers from which the report of an app, or of several processes of an app, is made. */
 export interface ReportParts {
   readonly source: string
   readonly observations: readonly Observation[]
@@ -19,7 +19,7 @@ export interface ReportParts {
 /** The limits that an operator sets for a report; `minDays`: days of observation before a gate has a verdict, 7 by default. */
 export interface ReportWishes extends Wishes { readonly minDays?: number | undefined }
 
-/** Makes the advisor's report of measured numbers. */
+/** Makes the advisor's report from measured numbers. */
 export function reportOf ({ source, observations, numbers, shadow, arms, notes }: ReportParts, wishes: ReportWishes): Report {
   const advice = advise(observations, wishes)
   const { minDays } = wishes

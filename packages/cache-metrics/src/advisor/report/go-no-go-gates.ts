@@ -6,9 +6,9 @@ export type GateVerdict = 'go' | 'no-go' | 'inconclusive' | 'not enough data'
 /** One row of the go/no-go matrix: a gate with its value and verdict. */
 export interface Gate {
   readonly name: string
-  /** The formula of the gate, in names of the metrics. */
+  /** The formula of the gate, written with the names of metrics. */
   readonly formula: string
-  /** The source of the numbers in the gate's formula, such as `prometheus`. */
+  /** The source of the numbers in the gate's formula, such as `prometheus` or `trace`. */
   readonly source: string
   readonly threshold: string
   /** The value of the gate's formula; `undefined`: the source lacks the numbers of the formula. */
@@ -19,15 +19,15 @@ export interface Gate {
 
 /** The numbers of the go/no-go matrix: counts since the beginning of the observation. */
 export interface GateNumbers {
-  /** The duration of the observation in seconds. */
+  /** The duration of the advisor's observation in seconds. */
   readonly seconds: number
-  /** The source of the counts: `this process`, `prometheus`, `a trace`. */
+  /** The source of the counts: `this process`, `prometheus` or `a trace`. */
   readonly source: string
-  /** Sum of `cache_candidate_requests`. */
+  /** The sum of the metric `cache_candidate_requests` over all routes. */
   readonly candidates: number
-  /** Sum of `etag_match_total`. */
+  /** The sum of the metric `etag_match_total` over all routes. */
   readonly etagMatches: number
-  /** Sum of `cache_edge_candidates_total`; 0 without `@x/cache-edge`. */
+  /** The sum of the metric `cache_edge_candidates_total` over all routes; 0 without `@x/cache-edge`. */
   readonly edgeCandidates: number
   /** The number of answered requests of all routes. */
   readonly requests: number
@@ -39,16 +39,16 @@ export interface GateNumbers {
 export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
 
 interface Rule {
-  /** The subject of the gate's evidence: the demand for a cache, or the benefit of a cache. */
+  /** Whether the gate shows the demand for a cache, or the benefit of a cache. */
   readonly shows: 'demand' | 'benefit'
   readonly name: string
   readonly formula: string
   readonly threshold: string
   readonly unit: Gate['unit']
   readonly value: (numbers: GateNumbers) => number | undefined
-  /** The value of the formula above which the verdict of the gate is go. */
+  /** The threshold above which the verdict of the gate is `go`. */
   readonly go: number
-  /** The value of the formula below which the verdict of the gate is no-go; by default a value at or below `go` is no-go. */
+  /** The threshold below which the verdict of the gate is `no-go`. By default a value at or below the threshold `go` is `no-go`. */
   readonly stop?: number
 }
 
@@ -61,7 +61,7 @@ const RULES: readonly Rule[] = [
     formula: 'etag_match_total / cache_candidate_requests',
     threshold: '> 30 % go on, < 10 % stop',
     unit: 'share',
-    // Without @x/cache-edge no 304 is counted, so the edge hit rate is not known.
+    // The edge hit rate is not known without @x/cache-edge, which counts the 304 responses.
     value: ({ etagMatches, candidates, edgeCandidates }) =>
       edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
     go: 0.3,

@@ -1,18 +1,18 @@
 import { forMarkdown, listItem } from './escape.js'
 import { bytes, duration, percent, seconds, table } from './figures.js'
 
-/** The number of reads of a key pattern below which the ledger gives no verdict: its sums would be chance. */
+/** The number of reads of a key pattern below which the ledger gives no verdict, since its sums would depend on chance. */
 const MIN_READS = 500
 
-/** The seconds that a cache has cost on the keys of one pattern. */
+/** The seconds that a cache has spent on the keys of one pattern, by kind of operation. */
 export interface LedgerCost {
-  /** Seconds of reads of the cache, hits and misses. */
+  /** Seconds of cache reads, both hits and misses. */
   readonly read: number
-  /** Seconds of stores, with the leases and snapshots of tags that stores need. */
+  /** Seconds of stores, including the leases and snapshots of tags that stores need. */
   readonly store: number
-  /** Seconds of removals by key. */
+  /** Seconds of removals of entries by key. */
   readonly remove: number
-  /** Seconds of loads in the background, which refreshed entries. */
+  /** Seconds of loads in the background, which refreshed stale entries. */
   readonly refresh: number
   /** The part of `store` in which the event loop was blocked by serialising or copying the values. */
   readonly serialize: number
@@ -20,47 +20,53 @@ export interface LedgerCost {
 
 /** The measured numbers of one key pattern on one implementation. */
 export interface LedgerNumbers {
-  /** The implementation, as in the metric label `impl`. */
+  /** The name of the implementation, as in the metric label `impl`. */
   readonly impl: string
   readonly keyPattern: string
   readonly reads: number
   readonly hits: number
   readonly stores: number
-  /** Loader seconds that the hits saved, each hit at the recent duration of a load; `undefined`: no load was measured. */
+  /** Loader seconds that the hits saved, with the recent duration of a load for each hit; `undefined`: no load was measured. */
   readonly savedSeconds: number | undefined
   /** The mean duration of a load in seconds; `undefined`: no load was measured. */
   readonly meanLoadSeconds: number | undefined
   readonly cost: LedgerCost
-  /** Bytes that the source did not have to send again; `undefined`: no value was measured. */
+  /** The bytes of the values of all hits, which the source did not have to send again; `undefined`: no value was measured. */
   readonly savedBytes: number | undefined
-  /** Bytes that were stored in the cache; `undefined`: no value was measured. */
+  /** The bytes of all values that were stored in the cache; `undefined`: no value was measured. */
   readonly storedBytes: number | undefined
-  /** The estimated bytes that the cache holds of the pattern now; `undefined`: not in service, or no value was measured. */
+  /**
+   * The estimated bytes that the cache holds of the pattern now; `undefined`: the implementation is not in service, or no value was
+   * measured.
+   */
   readonly heldBytes: number | undefined
 }
 
-/** One row of the cost ledger: what a cache saved on a key pattern, and what it cost. */
+/** One row of the cost ledger: the savings of a cache on a key pattern, and its cost. */
 export interface LedgerRow extends LedgerNumbers {
-  /** The sum of the cost in seconds; `serialize` is a part of `store`. */
+  /** The sum of the cost in seconds. `serialize` is not added, since it is a part of `store`. */
   readonly costSeconds: number
-  /** `savedSeconds - costSeconds`; `undefined`: no load was measured. */
+  /** The saved seconds minus the cost in seconds; `undefined`: no load was measured. */
   readonly netSeconds: number | undefined
-  /** The hit rate at which the cache saves as much as it costs; above 1: no hit rate does. `undefined`: no load was measured. */
+  /**
+   * The hit rate at which the cache saves as much as it costs; above 1: the cache costs more at any hit rate. `undefined`: no load was
+   * measured.
+   */
   readonly breakEvenHitRate: number | undefined
   readonly verdict: 'saves' | 'loses' | 'not enough data'
-  /** The row as a sentence, with the numbers. */
+  /** The row of the cost ledger as a sentence with its numbers. */
   readonly text: string
 }
 
-/** The cost ledger of a process. */
+/** The cost ledger of a process: the savings and the cost of its cache. */
 export interface Ledger {
-  /** Seconds since the start of the ledger. */
+  /** Seconds since the process began to fill the ledger. */
   readonly seconds: number
-  /** The rows, those that lose first, then by the seconds that they save. */
+  /** The rows of the ledger: first those that cost more than they save, then by the seconds that they save. */
   readonly rows: readonly LedgerRow[]
 }
 
-/** Returns the rows of the ledger with their verdicts, those that lose first. */
+/** Returns the rows of the ledger with their verdicts, those first that cost more than they save. */
 export function ledgerRows (all: readonly LedgerNumbers[]): LedgerRow[] {
   const order = ['loses', 'saves', 'not enough data']
   return all.map(rowOf).sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) ||
@@ -77,8 +83,8 @@ function rowOf (numbers: LedgerNumbers): LedgerRow {
 }
 
 /**
- * The hit rate `h` at which `h × load = read + (1 - h) × store + others`, with the costs per read and, of a store, per miss: a higher hit rate
- * also needs fewer stores.
+ * The hit rate `h` at which `h × load = read + (1 - h) × store + others`, where `read` and `others` are costs per read, and `store` is the
+ * cost per miss. A higher hit rate therefore also lowers the cost of stores.
  */
 function breakEven ({ reads, hits, meanLoadSeconds, cost }: LedgerNumbers): number | undefined {
   if (meanLoadSeconds === undefined || reads === 0) return undefined
@@ -101,13 +107,13 @@ function textOf (row: Omit<LedgerRow, 'text'>): string {
   return `${keyPattern} ${verdict} ${seconds(Math.abs(netSeconds))}: ${saved}. ${remedyOf(row)}`
 }
 
-/** The sentence about the hit rate at which a pattern begins to pay, or to lose. */
+/** Returns the sentence about the hit rate at which the cache begins to save, or to lose, time on a key pattern. */
 function remedyOf ({ breakEvenHitRate = 0, reads, hits, cost, meanLoadSeconds = 0 }: Omit<LedgerRow, 'text'>): string {
   if (breakEvenHitRate > 1) return `No hit rate pays: a read of the cache takes ${seconds(cost.read / reads)}, a load ${seconds(meanLoadSeconds)}`
   return `It pays from ${percent(breakEvenHitRate)} hits on, and has ${percent(hits / reads)}`
 }
 
-/** The cost ledger as parts of the report in Markdown: the rows that lose as sentences, and a table of all. */
+/** Describes the cost ledger as parts of the report in Markdown: sentences about the rows that lose, and a table of all rows. */
 export function ledgerText ({ seconds: since, rows }: Ledger): string[] {
   if (rows.length === 0) return []
   const losing = rows.filter(({ verdict }) => verdict === 'loses')

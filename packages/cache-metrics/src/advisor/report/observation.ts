@@ -1,10 +1,10 @@
-/** A point of a hit-rate curve: the hit rate of a cache with this number of entries and this ttl. */
+/** A point of a reuse curve: the hit rate of a cache with this number of entries and this ttl. */
 export interface CurvePoint {
-  /** The ttl of the cache in this point, in seconds. */
+  /** The ttl of the simulated cache at this point of the curve, in seconds. */
   readonly ttl: number
   readonly entries: number
   readonly hitRate: number
-  /** Half the width of the 95 % interval of `hitRate`. */
+  /** Half the width of the 95 % confidence interval of `hitRate`. */
   readonly margin: number
 }
 
@@ -13,7 +13,7 @@ export interface StaleForecast {
   /** The ttl of the cache in this forecast, in seconds. */
   readonly ttl: number
   readonly hits: number
-  /** Stale hits per hit; `low` and `high` are the 95 % interval of the rate. */
+  /** Stale hits per hit; `low` and `high` are the 95 % confidence interval of this rate. */
   readonly rate: number
   readonly low: number
   readonly high: number
@@ -31,9 +31,9 @@ export interface MissingDimension {
 /** The numbers that the advisor measured of one key pattern or route. */
 export interface Observation {
   readonly kind: 'pattern' | 'route'
-  /** The name of the key pattern, or of the route such as `GET /route/:id`. */
+  /** The name of the key pattern, or of the route, such as `GET /route/:id`. */
   readonly name: string
-  /** Seconds of the observation, the same for all rows of the advisor's report, so that all rates have one base. */
+  /** Seconds of the observation, the same for all rows of the advisor's report, so that all rates refer to the same time. */
   readonly seconds: number
   readonly requests: number
   /** The mean duration of a load, or of a request of the route, in seconds; `undefined`: not known. */
@@ -49,11 +49,12 @@ export interface Observation {
   readonly points: readonly CurvePoint[]
   readonly staleness: readonly StaleForecast[]
   /**
-   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: no ttl is, or too little data.
+   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: there is no such ttl, or too
+   * little data.
    */
   readonly provenTtl?: number | undefined
   readonly leak: MissingDimension | undefined
-  /** Whether the value changes at nearly every load of the same request. */
+  /** Whether the value changes at nearly every load, although the requests are the same. */
   readonly isNoise: boolean
   /** The share of the responses with a `Set-Cookie`; 0 for key patterns. */
   readonly cookieShare: number

@@ -2,7 +2,7 @@ import { forComment, jsLiteral, shellWord } from './escape.js'
 import { percent, seconds } from './figures.js'
 import type { Plan } from './plan.js'
 
-/** The effect that the plan promises, as a sentence. */
+/** Returns a sentence with the expected effect of the plan. */
 export function expectedText ({ expected: { hitRate, routeHitRate, savedSecondsPerHour } }: Plan): string {
   const parts = [
     ...hitRate === undefined ? [] : [`${percent(hitRate)} hits${savedSecondsPerHour === undefined ? '' : `, ${seconds(savedSecondsPerHour)} of loading saved per hour`}`],
@@ -11,7 +11,7 @@ export function expectedText ({ expected: { hitRate, routeHitRate, savedSecondsP
   return `Expected: ${parts.join('; ')}.`
 }
 
-/** The plan of the report as one piece of code to paste in front of the app's routes. */
+/** Returns the plan of the report as one piece of code, to be pasted in front of the app's routes. */
 export function planText (plan: Plan): string {
   const { options: { implementation, memory, ...shared }, edge, redis, env } = plan
   const lines = [

@@ -12,29 +12,29 @@ export interface PlannedRule { readonly prefix: string; readonly exact: true; re
  * whose copies in this process have the same bounds. The plan has no stale windows: the forecast of stale hits holds for the ttl alone.
  */
 export interface Plan {
-  /** Options of `register(cacheCore, …)`. */
+  /** The options for `register(cacheCore, …)`. */
   readonly options: {
     readonly implementation: 'memory'
     readonly memory: { readonly maxEntries: number; readonly maxBytes?: number; readonly responseShare?: number }
     /** The ttl and the number of entries by key pattern; absent in a plan for all keys of a trace. */
     readonly patterns?: Readonly<Record<string, PlannedPattern>>
-    /** The ttl in seconds of a plan for all keys of a trace. */
+    /** The ttl in seconds for all keys, in a plan that was made from a trace. */
     readonly defaultTtl?: number
     readonly rollout: { readonly allow: readonly string[] }
   }
   /** Options of `register(cacheEdge, …)` for the good routes; absent if no route is good. */
   readonly edge?: { readonly rules: readonly PlannedRule[] } | undefined
-  /** Options of `register(cacheRedis, …)`, beside the URL. */
+  /** Options of `register(cacheRedis, …)`, without the URL. */
   readonly redis: { readonly near: { readonly maxEntries: number; readonly maxBytes?: number }; readonly rollout: { readonly percent: 0 } }
   /** The options of the plan as environment variables, for an app that calls `cacheOptionsFromEnv()`. */
   readonly env: Readonly<Record<string, string>>
-  /** The expected effect of the cache. */
+  /** The expected effect of the cache if the plan is applied. */
   readonly expected: {
-    /** The hit rate of all key patterns of the plan together, without rules of the edge; `undefined`: the plan has none. */
+    /** The hit rate of all key patterns of the plan together, without routes; `undefined`: the plan has no key patterns. */
     readonly hitRate: number | undefined
-    /** The share of the requests to the routes of the plan that stored responses answer; `undefined`: the plan has none. */
+    /** The share of the requests to the routes of the plan that stored responses answer; `undefined`: the plan has no routes. */
     readonly routeHitRate: number | undefined
-    /** Loader seconds that the key patterns save per hour. */
+    /** The loader seconds that the key patterns of the plan save per hour; `undefined`: not known. */
     readonly savedSecondsPerHour: number | undefined
     readonly memoryBytes: number | undefined
   }
@@ -42,9 +42,11 @@ export interface Plan {
 
 /** The maximum number of entries that a `MemoryCache` accepts. */
 const MAX_ENTRIES = 2 ** 24
-/** The entries of one stored response: `Vary: Cookie` makes it a variant, and the list of the variants is an entry, too. */
+/**
+ * The number of entries for one stored response: `Vary: Cookie` makes the response a variant, and the index of variants is a second entry.
+ */
 const ENTRIES_PER_RESPONSE = 2
-/** A GET route whose pattern names single paths. A route with a wildcard has responses of too many kinds for one rule. */
+/** A GET route without a wildcard. A route with a wildcard has responses of too many kinds for one rule. */
 const PLANNED_ROUTE = /^GET (\/[^*\s]*)$/
 
 /** Returns the plan (options to paste) for the key patterns and routes whose verdict is good; `undefined`: none is good. */
@@ -84,7 +86,10 @@ export function planFor (all: readonly Advice[]): Plan | undefined {
   }
 }
 
-/** Returns a plan for a trace whose only pattern stands for all keys: the cache has no such key pattern, so every key has its ttl. */
+/**
+ * Returns a plan for a trace whose only pattern stands for all keys: no key has that pattern, so the ttl of the plan is the default for
+ * every key.
+ */
 export function planForAllKeys (plan: Plan, { ttl }: PlannedPattern): Plan {
   const { implementation, memory } = plan.options
   return {
@@ -98,7 +103,7 @@ function ruleOf ({ name, ttl }: Advice): PlannedRule {
   return { prefix: PLANNED_ROUTE.exec(name)![1]!, exact: true, maxAge: Math.max(1, Math.floor(ttl)), store: true }
 }
 
-/** The part of a full cache that stored responses may take: that of their entries among all, so that both kinds have their number. */
+/** Returns the fraction of a full cache that stored responses may use: the share of their entries among all planned entries. */
 function shareOf (patterns: readonly Advice[], routes: readonly Advice[]): { responseShare?: number } {
   if (routes.length === 0 || patterns.length === 0) return {}
   const responses = responsesOf(routes)
@@ -113,7 +118,7 @@ function entriesOf (all: readonly Advice[]): number {
   return all.reduce((sum, { entries }) => sum + entries, 0)
 }
 
-/** The sum of a number over all rows; `undefined` if a row does not have it. */
+/** Returns the sum of a number over all rows; `undefined` if a row does not have the number. */
 function sumOf (all: readonly Advice[], of: (advice: Advice) => number | undefined): number | undefined {
   let sum = 0
   for (const advice of all) {

@@ -11,39 +11,39 @@ import type { ShadowFinding } from './shadow.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
-  /** The version of the JSON format of the report. */
+  /** The version of the JSON form of the report. */
   readonly version: 1
-  /** The time of the report, in ISO 8601. */
+  /** The time at which the report was made, in ISO 8601. */
   readonly generatedAt: string
-  /** The source of the report's numbers: `this process`, `prometheus …`, `trace …`. */
+  /** The source of the report's numbers: `this process`, or a text that begins with `prometheus` or `trace`. */
   readonly source: string
   /** The duration of the advisor's observation in seconds. */
   readonly observedSeconds: number
   readonly requests: number
   readonly verdict: GateVerdict
-  /** The advice on each key pattern, then on each route; of each kind the best verdict first. */
+  /** The advice on each key pattern, then on each route; within each kind the best verdict first. */
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
-  /** The measurements of both arms of the rollout; absent while there are not enough requests of both. */
+  /** The measurements of both arms of the rollout; absent while the arms do not have enough requests. */
   readonly arms?: ArmsReport | undefined
   /** The stale entries that shadow reads found, by key pattern; absent if there were no shadow reads. */
   readonly shadow?: readonly ShadowFinding[]
-  /** The cost ledger: the time and bytes that the cache saved, and its cost, by key pattern; absent in reports that are not of an app. */
+  /** The cost ledger: the time and bytes that the cache saved, and its cost, by key pattern; absent in reports on Prometheus or a trace. */
   readonly ledger?: Ledger
-  /** Sentences about the limits of the numbers in the report. */
+  /** Sentences about the limitations of the numbers in the report. */
   readonly notes: readonly string[]
 }
 
-/** The verdict of all advice: go if a key pattern or route is worth caching. */
+/** Returns the verdict of all advice together: go if at least one key pattern or route is worth caching. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
 /**
- * The verdict of the report: go if the advice and the gates are go; if only the advice is go, the verdict of the gates. It is no-go if
- * shadow reads found too many stale entries.
+ * Returns the verdict of the report: go if the advice and the gates are go. If the advice alone is go, it is the verdict of the gates. It
+ * is no-go if shadow reads found too many stale entries.
  */
 export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[] = []): GateVerdict {
   if (shadow.some(({ verdict }) => verdict === 'no-go')) return 'no-go'
@@ -58,7 +58,7 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
-/** The advisor's report as Markdown. */
+/** Returns the advisor's report as Markdown. */
 export function toMarkdown (report: Report): string {
   const { source, observedSeconds, requests, verdict, advice, gates, plan, arms, shadow = [], ledger, notes, generatedAt } = report
   const parts = [
@@ -83,7 +83,7 @@ export function toMarkdown (report: Report): string {
   return `${parts.join('\n\n')}\n`
 }
 
-/** The verdicts of the advice, of the gates and of shadow reads, which the verdict of the report combines. */
+/** Describes the verdicts from which the verdict of the report follows: those of the advice, of the gates and of shadow reads. */
 function basisOf (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[]): string {
   const stale = shadow.some(({ verdict }) => verdict === 'no-go') ? ', shadow reads: no-go' : ''
   return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)}${stale})`

@@ -5,9 +5,9 @@ import type { GateVerdict } from './go-no-go-gates.js'
 /** The number of shadow reads of a key pattern below which its verdict is `not enough data`. */
 const MIN_COMPARED = 100
 
-/** The entries of one range of ages that shadow reads compared. */
+/** The counts of shadow reads for entries of one range of ages. */
 export interface ShadowAge {
-  /** The end of the range of ages in seconds, which begins at the end of the range before; `undefined`: a day and more. */
+  /** The end of the range of ages in seconds, which begins where the previous range ends; `undefined`: the range of a day and more. */
   readonly upTo: number | undefined
   readonly compared: number
   readonly stale: number
@@ -16,26 +16,26 @@ export interface ShadowAge {
 /** The stale entries that shadow reads found under one key pattern. */
 export interface ShadowFinding {
   readonly keyPattern: string
-  /** The number of entries that were compared with a loaded value, without values that differ as a whole on every load. */
+  /** The number of entries that were compared with a loaded value. Entries whose whole value differs on every load are left out. */
   readonly compared: number
   readonly stale: number
   /** Stale entries per shadow read; `low` and `high` are the 95 % interval, 0 to 1 if there is too little data. */
   readonly rate: number
   readonly low: number
   readonly high: number
-  /** Whether the rate is within the tolerance for stale hits. */
+  /** The verdict whether the rate of stale entries is within the tolerance for stale hits. */
   readonly verdict: GateVerdict
   /** The ranges of ages in which entries were compared, youngest first. Entries of unknown age are left out. */
   readonly byAge: readonly ShadowAge[]
   /** The paths of members that were stale, most frequent first; an empty text stands for the value itself. */
   readonly stalePaths: readonly string[]
-  /** The paths of members that differ on every load. */
+  /** The paths of members of the values that differ on every load. */
   readonly volatilePaths: readonly string[]
-  /** The finding of shadow reads as a sentence. */
+  /** The finding of shadow reads about the key pattern, as a sentence. */
   readonly text: string
 }
 
-/** The findings of shadow reads for each key pattern that had any, in the order of the names. */
+/** Returns the findings of shadow reads for each key pattern that had shadow reads, sorted by name. */
 export function shadowFindings (patterns: Iterable<ShadowCounts>, staleTolerance: number): ShadowFinding[] {
   return [...patterns].map((counts) => findingOf(counts, staleTolerance)).sort((a, b) => a.keyPattern < b.keyPattern ? -1 : 1)
 }
@@ -60,9 +60,9 @@ function findingOf (counts: ShadowCounts, staleTolerance: number): ShadowFinding
 }
 
 /**
- * The interval of the rate of stale entries. Comparisons are not independent: one stale entry makes many mismatches. The groups of keys are
- * the clusters of the jackknife variance, which is at least that of independent comparisons. Without a mismatch the upper bound is 3 / n
- * (rule of three), with n the number of entries that were stored.
+ * The interval of the rate of stale entries. Comparisons are not independent: one stale entry may cause many mismatches. The groups of keys
+ * are the clusters of the jackknife variance, which is at least that of independent comparisons. Without a mismatch the upper bound is 3 /
+ * n (rule of three), with n the number of entries that were stored.
  */
 function intervalOf (clusters: readonly Cluster[], rate: number, stored: number): { low: number, high: number } {
   const { hits } = total(clusters)
@@ -113,7 +113,7 @@ function placeOf (path: string): string {
   return path === '' ? 'the value itself' : `at ${path}`
 }
 
-/** A small share as text: 0.00512 → `0.51 %` */
+/** Returns a small share as text: 0.00512 → `0.51 %` */
 function share (value: number, unit = ' %'): string {
   return `${Number((value * 100).toPrecision(2))}${unit}`
 }

@@ -6,7 +6,7 @@ export interface AdviceVerdict {
   readonly kind: typeof ADVICE_KINDS[number]
   /** The reason for the verdict, such as `100 % one-hit keys`; `undefined` for `good`. */
   readonly reason?: string | undefined
-  /** The remedy, a change that would change the verdict, such as `200 more requests`; absent in reports of older releases. */
+  /** The change after which the verdict would be another one, such as `200 more requests`; absent in reports of older releases. */
   readonly remedy?: string | undefined
 }
 

@@ -13,17 +13,17 @@ export interface Fingerprint {
   readonly bytes: number
 }
 
-// The initial value of the CRC by type of value, so that the text '1' and the number 1 differ.
+// The initial value of the CRC for each type of value. The text '1' and the number 1 therefore have different hashes.
 const JSON_TEXT = 0
 const STRING = 1
 const BYTES = 2
 
 /**
  * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its
- * keys. `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes the
- * value (a `Map`, a `Set`, bytes inside an object), or the value is larger than `maxBytes`. Never throws. A value that is too large is
- * not serialised, unless its `toJSON` makes it large.
- * @param serializer `rich`: such values have a fingerprint, too
+ * members. Three cases give `undefined`. First, the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that
+ * throws). Second, JSON changes the value (a `Map`, a `Set`, bytes inside an object). Third, it is larger than `maxBytes`. Never throws. A
+ * value that is too large is not serialised, unless its `toJSON` makes it large.
+ * @param serializer with `rich`, values that JSON changes also have a fingerprint
  */
 export function fingerprint (value: unknown, maxBytes = MAX_BYTES, serializer: SerializerName = 'json'): Fingerprint | undefined {
   try {
@@ -42,7 +42,8 @@ export function fingerprint (value: unknown, maxBytes = MAX_BYTES, serializer: S
 }
 
 function ofText (text: string, start: number, maxBytes: number): Fingerprint | undefined {
-  // A text has at least as many UTF-8 bytes as UTF-16 units, so a text of too many units is refused without counting its bytes.
+  // A text has at least as many UTF-8 bytes as UTF-16 units. A text with too many units can therefore be refused without counting its
+  // bytes.
   if (text.length > maxBytes) return undefined
   const bytes = Buffer.byteLength(text)
   return bytes > maxBytes ? undefined : { hash: crc32(text, start), bytes }

@@ -5,15 +5,17 @@ import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-int
 /** The default ttls of a staleness forecast, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
 const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
 const MAX_KEYS = 512
-/** The number of blocks (equal periods of the observed time). It is even, since blocks are merged in pairs when all are used. */
+/** The number of blocks (equal periods of the observed time). It is even, since pairs of blocks are merged when all blocks are in use. */
 const BLOCKS = 64
 /** The number of counts that are stored per key and ttl: hits, stale hits. */
 const COUNTS = 2
 /** The highest number of hits of one load that is counted; more hits of one load add nothing to the certainty. */
 const MAX_SINCE = 0xffff
-/** The count of hits at which all counts of a ttl are halved, so that they fit into 16 bits and the keys have the same weights as before. */
+/**
+ * The count of hits at which all counts of a ttl are halved, so that the counts fit into 16 bits and the weights of the keys stay the same.
+ */
 const MAX_COUNT = 0xffff
-/** The count of a block at which all blocks are halved: a larger 32-bit float does not change by 1. */
+/** The count of a block at which the counts of all blocks are halved. Above it, adding 1 would not change a 32-bit float. */
 const MAX_IN_BLOCK = 2 ** 24
 /** The number of counts that are stored per block of time and ttl: hits, stale hits. */
 const PER_BLOCK = 2
@@ -46,13 +48,14 @@ export class Staleness {
   /** The hashes of the sampled keys by slot; NaN: the slot is free. */
   #keys = new Float64Array(0)
   #size = 0
-  // Tables by sampled key and ttl, which grow with the keys up to `maxKeys`: the time of the simulated load in milliseconds since shortly
-  // before the first request, 0 without a load; 16 bits of its fingerprint; the counts of hits; and the hits of the load.
+  // Tables by sampled key and ttl, which grow with the keys up to `maxKeys`. This table has the time of the simulated load, in milliseconds
+  // since shortly before the first request; 0: no load. The next ones have 16 bits of the load's fingerprint, the counts of hits, and the
+  // number of hits of the load.
   #loadedAt = new Uint32Array(0)
   #loaded = new Uint16Array(0)
   #counts = new Uint16Array(0)
   #since = new Uint16Array(0)
-  /** By ttl, over all keys: the sum of the squares of the numbers of hits per load. */
+  /** For each ttl, over all keys: the sum of the squares of the numbers of hits per load. */
   readonly #squares: Float64Array
   readonly #blocks: Float32Array
   #blockSeconds = 1
@@ -71,18 +74,18 @@ export class Staleness {
     this.#blocks = new Float32Array(BLOCKS * ttls.length * PER_BLOCK)
   }
 
-  /** The size of the forecast's tables in bytes. */
+  /** The bytes that the tables of the forecast use. */
   get bytes (): number {
     const arrays = [this.#keys, this.#loadedAt, this.#loaded, this.#counts, this.#since, this.#squares, this.#blocks]
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 
-  /** Whether a key is in the sample of the forecast; requests for other keys need no fingerprint. */
+  /** Whether a key is in the sample of the forecast. Requests for other keys need no fingerprint. */
   wants (keyHash: number): boolean {
     return spread(keyHash) < this.#threshold
   }
 
-  /** Counts a request that loaded its value in the forecast. */
+  /** Adds a request that loaded its value to the forecast. */
   note (keyHash: number, nowSeconds: number, fingerprint: number): void {
     if (!this.wants(keyHash)) return
     if (Number.isNaN(this.#began)) this.#began = nowSeconds
@@ -108,7 +111,7 @@ export class Staleness {
         if (++this.#blocks[block]! >= MAX_IN_BLOCK) this.#scale(0.5)
         if (stale) this.#blocks[block + 1]!++
       } else {
-        // The time 0 means that there is no load; after 49 days it is also the time of one millisecond.
+        // The time 1 stands for 0, since 0 means that there is no load.
         this.#loadedAt[at] = now === 0 ? 1 : now
         this.#loaded[at] = print
         this.#since[at] = 0
@@ -164,7 +167,10 @@ export class Staleness {
     return stretches
   }
 
-  /** Returns the offset of the block of time in which a request lies; merges blocks until the time is within the last block. */
+  /**
+   * Returns the offset of the block of time in which a request lies; if the request lies behind the last block, pairs of blocks are merged
+   * until it does not.
+   */
   #blockOf (seconds: number): number {
     const width = this.#ttls.length * PER_BLOCK
     let block = Math.floor((seconds - this.#began) / this.#blockSeconds)
@@ -206,7 +212,7 @@ export class Staleness {
       this.#keys[slot] = NaN
       this.#size--
     }
-    // Earlier counts of hits are scaled down, since more keys were sampled then.
+    // The threshold was higher when earlier hits were counted, so that more keys were sampled; these counts are therefore scaled down.
     this.#scale(this.#threshold / before)
   }
 
@@ -237,7 +243,7 @@ function copied<A extends Float64Array | Uint32Array | Uint16Array> (from: A, to
   return to
 }
 
-/** Mixes a hash of a key into 32 uniformly distributed bits, for any hash function of the caller. */
+/** Converts the hash of a key to 32 uniformly distributed bits, whatever hash function the caller uses. */
 function spread (keyHash: number): number {
   return mix((keyHash | 0) ^ Math.imul((keyHash / HASHES) | 0, 0x9e3779b1))
 }

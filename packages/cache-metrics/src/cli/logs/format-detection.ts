@@ -1,26 +1,30 @@
 import type { LogEntry, LogFormat, LogReader } from './log-entry.js'
 
-/** The number of requests in one format that decides, and the characters of the lines that may be held back until then. */
+/**
+ * The number of requests in one format that decides on the format of a log. Until then, lines with at most `MAX_CHARACTERS` characters in
+ * all are stored.
+ */
 const DECIDING_REQUESTS = 1000
 const MAX_CHARACTERS = 4 * 1024 * 1024
 
 /** A line of a trace: its number, from 1 on, and its text. */
 export interface TraceLine { readonly at: number, readonly text: string }
 
-/** A format of which the trace has requests, with what its reader has read so far. */
+/** A format in which the trace has requests, with the data that its reader has read so far. */
 export interface DetectedFormat {
   readonly format: LogFormat
-  /** Continues after the lines that have been read. */
+  /** Reads the lines of the trace that follow. */
   readonly read: LogReader
   readonly entries: readonly LogEntry[]
-  /** The number of lines that the format cannot read, and the first of them. */
+  /** The number of lines that the format cannot read; `firstUnreadable` is the first of them. */
   readonly unreadable: number
   readonly firstUnreadable: TraceLine | undefined
 }
 
 /**
  * Detects the format of a log by its lines: the format with the most requests when one of them has 1000, or at the end of a shorter log. A
- * banner of another log does not decide. Memory is bounded, since only requests are held back, up to a number of characters.
+ * few lines of another format therefore do not decide. Memory is bounded, since only requests are stored until the decision, up to a number
+ * of characters.
  */
 export class FormatDetection {
   readonly #candidates: Candidate[]
@@ -30,7 +34,7 @@ export class FormatDetection {
     this.#candidates = formats.map((format) => new Candidate(format))
   }
 
-  /** Adds a line. Returns the format of the log once the lines decide. */
+  /** Adds a line. Returns the format of the log once enough lines have decided on it. */
   take (line: TraceLine): DetectedFormat | undefined {
     let isRequest = false
     for (const candidate of this.#candidates) if (candidate.take(line)) isRequest = true
@@ -40,7 +44,7 @@ export class FormatDetection {
     return this.#characters > MAX_CHARACTERS || best!.entries.length >= DECIDING_REQUESTS ? best : undefined
   }
 
-  /** Adds a line that no format can read. */
+  /** Counts a line that no format can read. */
   refuse (line: TraceLine): void {
     for (const candidate of this.#candidates) candidate.refuse(line)
   }
@@ -62,7 +66,7 @@ class Candidate implements DetectedFormat {
     this.read = format.open()
   }
 
-  /** Whether the line has a request. */
+  /** Adds a line to the requests of this format; returns whether the line has a request. */
   take (line: TraceLine): boolean {
     const entry = this.read(line.text)
     if (entry === undefined) this.refuse(line)

@@ -2,10 +2,10 @@ import { AdvisorError } from '../errors.js'
 import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
 import { timeParser, type TimeParser } from './log-times.js'
 
-/** Where a JSON log has the parts of a request: paths of members, such as `request.uri`. Of several paths the first that exists counts. */
+/** The members of a JSON log that contain the parts of a request, as paths such as `request.uri`. The first path that exists is used. */
 interface JsonShape {
   readonly time: readonly string[]
-  /** The request line; used where `method` and `target` do not exist. */
+  /** The paths of the request line, which is used if `method` and `target` do not exist. */
   readonly request?: readonly string[]
   readonly method?: readonly string[]
   readonly target?: readonly string[]
@@ -13,9 +13,9 @@ interface JsonShape {
   readonly host?: readonly string[]
   readonly user?: readonly string[]
   readonly bytes?: readonly string[]
-  /** Response times, each with its units per second. */
+  /** The paths of response times, each with the number of its units per second. */
   readonly took?: ReadonlyArray<readonly [path: string, perSecond: number]>
-  /** The result of a cache in front of the app. */
+  /** The paths of the result of a cache in front of the app. */
   readonly result?: readonly string[]
 }
 
@@ -72,21 +72,21 @@ const SHAPES: ReadonlyArray<JsonShape & { readonly name: string, readonly title:
   }
 ]
 
-/** The results of a cache that sent a response without asking the app. */
+/** The results of a cache that has sent a response without a request to the app. */
 const FROM_CACHE = /^(?:HIT|STALE|UPDATING)$/i
-/** The parts that `--fields` may name, each with the part of a shape; the times differ in their unit. */
+/** The parts that option `--fields` may name, each with its part of a JSON shape; parts for response times differ in their unit. */
 const PARTS: Readonly<Record<string, string>> = {
   time: 'time', request: 'request', method: 'method', target: 'target', status: 'status', host: 'host', user: 'user', bytes: 'bytes'
 }
 const UNITS: Readonly<Record<string, number>> = { seconds: 1, ms: 1e3, us: 1e6, ns: 1e9 }
-/** The name of the format that `--fields` makes. */
+/** The name of the format that option `--fields` defines. */
 export const FIELDS_FORMAT = 'json'
 
-/** The JSON formats whose members have known names. */
+/** The JSON log formats whose member names are known. */
 export const JSON_FORMATS: readonly LogFormat[] = SHAPES.map((shape) => formatOf(shape.name, shape.title, shape))
 
 /**
- * The format of a JSON log whose members have any names, such as `time=ts,request=line,status=code,ms=took`.
+ * Returns the format of a JSON log whose member names the user gives, such as `time=ts,request=line,status=code,ms=took`.
  * @throws `CACHE_ERR_ADVISOR` for a part that is not known, is given twice or is missing
  */
 export function formatOfFields (text: string): LogFormat {
@@ -105,7 +105,7 @@ export function formatOfFields (text: string): LogFormat {
   return formatOf(FIELDS_FORMAT, 'JSON log', shape as unknown as JsonShape)
 }
 
-/** Parses a line that may be a JSON object; `undefined`: the line is none. */
+/** Parses a line that may be a JSON object; `undefined`: the line is no JSON object. */
 export function objectOf (line: string): object | undefined {
   if (!line.startsWith('{')) return undefined
   try {
@@ -156,12 +156,12 @@ function requestIn (method: unknown, target: unknown, line: unknown, host: strin
   return typeof line === 'string' ? requestOfLine(line, host.toLowerCase()) : undefined
 }
 
-/** The first response time that a line has; NaN if that is no number, such as `-` for a response that no app sent. */
+/** Returns the first response time that a line has; NaN if the value is no number, such as `-` for a response that no app sent. */
 function secondsIn (object: object, took: ReadonlyArray<{ get: Getter, perSecond: number }>): number {
   for (const { get, perSecond } of took) {
     const value = get(object)
     if (value === undefined) continue
-    // nginx lists the times of all servers that it tried.
+    // If nginx tried several servers, it lists the times of all, which are added up.
     const sum = typeof value === 'string' && /[,:]/.test(value) ? value.split(/[,:]/).reduce((total, one) => total + numberOf(one.trim()), 0) : numberOf(value)
     return sum >= 0 ? sum / perSecond : NaN
   }
@@ -179,7 +179,7 @@ function getterOf (paths: readonly string[] = []): Getter {
   }
 }
 
-/** Returns the member that has the whole path as its name, else the member of a member. */
+/** Returns a function that reads a member: the one whose name is the whole path, else the nested member at that path. */
 function memberAt (path: string): Getter {
   const names = path.split('.')
   if (names.length === 1) return (object) => ownOf(object, path)
@@ -190,7 +190,7 @@ function ownOf (value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
-/** Returns a value that is a text, or `''`. */
+/** Returns a value if it is a text, otherwise `''`. */
 export function textOf (value: unknown): string {
   return typeof value === 'string' ? value : ''
 }

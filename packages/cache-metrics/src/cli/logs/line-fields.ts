@@ -4,30 +4,30 @@ const MINUS = 45
 const ZERO = 48
 
 /**
- * Reads the fields of a log line one after the other. The line must have the shape of its format. A match of a regular expression would make
- * an array and a text of each field, which costs more than all of the parsing.
+ * Reads the fields of a log line one after the other. The caller must have checked that the line has the shape of its format. A regular
+ * expression would make an array, and a text for each field, which costs more than the rest of the parsing.
  */
 export class LineFields {
   #line = ''
   #at = 0
 
-  /** Begins with a line. */
+  /** Begins to read a line. */
   open (line: string): void {
     this.#line = line
     this.#at = 0
   }
 
-  /** Skips the text up to the next such character, and that. */
+  /** Skips the text up to the next character `end`, and that character. */
   skip (end: string): void {
     this.#at = this.#line.indexOf(end, this.#at) + 1
   }
 
-  /** Skips blanks. */
+  /** Skips blanks in the current log line. */
   skipBlanks (): void {
     while (this.#line.charCodeAt(this.#at) === BLANK) this.#at++
   }
 
-  /** The text in front of the next such character, which is skipped as well. */
+  /** Returns the text up to the next character `end`, and skips that character. */
   until (end: string): string {
     const from = this.#at
     const to = this.#line.indexOf(end, from)
@@ -35,7 +35,7 @@ export class LineFields {
     return this.#line.slice(from, to)
   }
 
-  /** A number of digits, with or without a sign; the character behind it is skipped as well. */
+  /** Returns an integer with or without a sign, and skips the character behind it. */
   integer (): number {
     const first = this.#line.charCodeAt(this.#at)
     if (first === MINUS || first === PLUS) this.#at++

@@ -3,19 +3,20 @@ import { ISO_TIME } from './log-times.js'
 
 /** The maximum length of a line that a container runtime has split, in characters. */
 const MAX_LINE = 64 * 1024
-// The container runtime interface of Kubernetes: time, stream, and F for the end of a line or P for a part of it.
+// Matches the line prefix of Kubernetes' container runtime interface (CRI): a time, a stream, and F for the end of a line or P for a part
+// of it.
 const CRI = new RegExp(`^${ISO_TIME} (stdout|stderr) ([FP])(?::\\S+)? `)
 const DOCKER = '{"log":"'
-// RFC 3164 as files and sockets have it, with or without the host, and RFC 5424 with structured data.
+// Matches the line prefix of syslog: RFC 3164 as written to files and sockets, with or without the host, and RFC 5424 with structured data.
 const SYSLOG = new RegExp(String.raw`^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|${ISO_TIME}) (?:[\w.:-]+ )?[\w./-]+(?:\[\d+\])?: `)
 const SYSLOG_5424 = new RegExp(String.raw`^<\d{1,3}>1 (?:${ISO_TIME}|-) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(?:\xef\xbb\xbf)?`)
 
-/** Receives a line of a log without the prefix of its transport. */
+/** Receives a log line after the prefix of a container runtime or syslog was removed. */
 export type TakeLine = (line: string) => void
 
 /**
- * Removes what a container runtime (Kubernetes, Docker) and syslog write in front of a log line, and joins the parts of a line that the
- * runtime has split. A part is joined only with the next line of the same stream; every other line is taken by itself.
+ * Removes the prefixes that a container runtime (Kubernetes, Docker) and syslog write in front of a log line. Joins the parts of a line
+ * that the runtime has split. A part is joined only with the next line of the same stream; every other line is passed on separately.
  */
 export class LinePrefix {
   #parts = ''
@@ -40,7 +41,7 @@ export class LinePrefix {
     this.#take(withoutSyslog(whole.trim()))
   }
 
-  /** Takes the parts of a line whose end has not come. */
+  /** Passes on the parts of lines whose last part has not come, at the end of the log. */
   end (): void {
     if (this.#parts === '') return
     const whole = this.#parts.trim()
@@ -51,7 +52,7 @@ export class LinePrefix {
 
 interface Inner { readonly text: string, readonly stream: string, readonly isPart: boolean }
 
-/** Returns what a container wrote in a line of its runtime; `undefined`: the line is none of a runtime. */
+/** Returns the text that a container wrote, from a line of its runtime; `undefined`: no container runtime wrote the line. */
 function innerOf (text: string): Inner | undefined {
   if (text.startsWith(DOCKER)) {
     const { log, stream } = (objectOf(text) ?? {}) as { log?: unknown, stream?: unknown }
@@ -65,7 +66,8 @@ function innerOf (text: string): Inner | undefined {
 
 function withoutSyslog (text: string): string {
   const code = text.charCodeAt(0)
-  // A prefix begins with `<`, a digit of a time or the letter of a month, which also clients of a log may.
+  // A prefix begins with `<`, a digit of a time or the first letter of a month. The address of a client at the beginning of a log line may
+  // begin so, too.
   const mayBe = code === 60 || (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
   const match = mayBe ? SYSLOG_5424.exec(text) ?? SYSLOG.exec(text) : null
   return match === null ? text : text.slice(match[0].length)

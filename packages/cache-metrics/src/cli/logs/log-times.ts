@@ -8,7 +8,10 @@ const DOT = 46
 const ZERO = 48
 const SLASH = 47
 const HYPHEN = 45
-/** The forms of a time in text: their shape, the length up to the second, and how that is read. */
+/**
+ * The forms of a time as text: `shape`, the pattern; `length`, the length up to the second; `secondOf`, the function that reads the time up
+ * to the second.
+ */
 const COMMON_FORM = { shape: COMMON, length: 20, secondOf: commonSecond }
 const ISO_FORM = { shape: ISO, length: 19, secondOf: isoSecond }
 
@@ -17,14 +20,14 @@ export type TimeParser = (value: unknown) => number
 
 /**
  * Creates a parser of times such as `10/Oct/2000:13:55:36 -0700`, `2000-10-10T13:55:36.123Z` and seconds, milliseconds, microseconds or
- * nanoseconds since 1970, which differ in their number of digits from the year 2001 on. The second before is remembered, since the lines of a
- * log share it.
+ * nanoseconds since 1970. These units are distinguished by their number of digits, which is unambiguous from the year 2001 on. The last
+ * parsed second is remembered, since many lines have the same second.
  */
 export function timeParser (): TimeParser {
   let second = ''
   let zone = ''
   let base = NaN
-  /** The time of a text with the second and the zone of the text before; NaN: they differ. */
+  /** Returns the time of a text that has the same second and time zone as the previous text; NaN: one of them differs. */
   const again = (value: string): number => {
     if (second === '' || !value.startsWith(second)) return NaN
     const end = endOfFraction(value, second.length)
@@ -51,7 +54,7 @@ function epoch (value: number): number {
   return Math.floor(value < 1e14 ? value : value < 1e17 ? value / 1e3 : value / 1e6)
 }
 
-/** Returns where the fraction of a second ends that begins at `from`; `from`: there is none. */
+/** Returns the index at which a fraction of a second ends that begins at `from`; the result is `from` if there is no fraction. */
 function endOfFraction (text: string, from: number): number {
   if (text.charCodeAt(from) !== DOT) return from
   let end = from + 1
@@ -59,14 +62,14 @@ function endOfFraction (text: string, from: number): number {
   return end
 }
 
-/** The whole milliseconds of a fraction, with its point. */
+/** Returns the whole milliseconds of a fraction of a second, which begins with a point. */
 function fractionOf (text: string, from: number, end: number): number {
   let sum = 0
   for (let at = from + 1, weight = 100; at < end && weight >= 1; at++, weight /= 10) sum += (text.charCodeAt(at) - ZERO) * weight
   return sum
 }
 
-/** The milliseconds by which a zone such as `+0200`, `-03:30` or `Z` is before UTC; without a zone 0. */
+/** Returns the milliseconds by which a time zone such as `+0200`, `-03:30` or `Z` is ahead of UTC; without a time zone 0. */
 function offsetOf (zone: string): number {
   if (zone === '' || zone === 'Z') return 0
   return (numberAt(zone, 1) * 60 + numberAt(zone, zone.length - 2)) * (zone.startsWith('-') ? -60_000 : 60_000)
@@ -83,11 +86,11 @@ function isoSecond (text: string): number {
 function utcOf (year: number, month: number, day: number, text: string, at: number): number {
   const [hours, minutes, seconds] = [numberAt(text, at), numberAt(text, at + 3), numberAt(text, at + 6)]
   const isDay = month >= 0 && month <= 11 && day >= 1 && day <= 31
-  // Second 60 is a valid time, since it is a leap second.
+  // The second 60 is accepted, since it occurs as a leap second.
   return isDay && hours <= 23 && minutes <= 59 && seconds <= 60 ? Date.UTC(year, month, day, hours, minutes, seconds) : NaN
 }
 
-/** The number of two digits at a place of a text. */
+/** Returns the number that two digits at a position of a text have. */
 function numberAt (text: string, at: number): number {
   return (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO
 }

@@ -2,13 +2,13 @@ import { objectOf, textOf } from './json-formats.js'
 import { entryOf, requestOf, type LogEntry, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
-/** The limits of the requests whose second line has not come: their number, and the characters of their targets. */
+/** The limits for requests whose second log line has not come: the maximum number of requests, and of characters of their targets. */
 const MAX_PENDING = 10_000
 const MAX_CHARACTERS = 4 * 1024 * 1024
 
 type Begun = Pick<LogEntry, 'method' | 'target' | 'host' | 'time'>
 
-/** A line of pino as Fastify writes it; each member may have any type, since other loggers have the same names. */
+/** A line of pino as Fastify writes it. Each member may have any type, since other loggers use the same names. */
 interface PinoLine {
   readonly level?: unknown
   readonly time?: unknown
@@ -22,8 +22,8 @@ interface PinoLine {
 }
 
 /**
- * The log of a Fastify app: `incoming request` and `request completed`, joined by `reqId` and by the process, since each process counts from
- * 1. All other lines of pino are lines without a request.
+ * The log of a Fastify app. Its lines `incoming request` and `request completed` are joined by `reqId` and by process, since each process
+ * counts from 1. All other lines of pino are lines without a request.
  */
 export const PINO_FORMAT: LogFormat = { name: 'pino', title: 'log of Fastify by pino', open: openPino }
 
@@ -52,7 +52,7 @@ function openPino (): LogReader {
       const begun = { method, target, host, time: at }
       pending.set(id, begun)
       characters += begun.target.length
-      // The requests that began first are given up: most of them were aborted, so that their second line never comes.
+      // The requests that began first are dropped: most of them were aborted, so that their second log line never comes.
       for (const oldest of pending.keys()) {
         if (pending.size <= MAX_PENDING && characters <= MAX_CHARACTERS) break
         take(oldest)

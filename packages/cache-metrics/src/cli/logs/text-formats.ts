@@ -2,27 +2,27 @@ import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from
 import { LineFields } from './line-fields.js'
 import { ISO_TIME, timeParser, type TimeParser } from './log-times.js'
 
-/** A format of one request a line, whose shape is a regular expression. */
+/** A text format with one request per line, whose shape is a regular expression. */
 interface TextShape {
   readonly name: string
   readonly title: string
   readonly pattern: RegExp
-  /** Makes the entry of a line that has the shape; its time is NaN if the line has another one after all. */
+  /** Makes the log entry of a line that matches the shape; the time of the entry is NaN if the line has another format after all. */
   readonly entry?: (match: RegExpExecArray, time: TimeParser) => LogEntry
-  /** The same from the fields of the line, for shapes with many of them. */
+  /** Makes the log entry from the fields of the line, in place of `entry`, for shapes with many fields. */
   readonly read?: (fields: LineFields, time: TimeParser) => LogEntry
 }
 
-// Text in quotes whose own quotes have a backslash, as nginx, Apache and Varnish write it.
+// Matches text in quotes that escapes its own quotes by a backslash, as nginx, Apache and Varnish write it.
 const QUOTED = String.raw`"([^"\\]*(?:\\.[^"\\]*)*)"`
 const COMMON_TIME = String.raw`\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d`
 const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
-// The end of a line of Traefik: number of the request, router, server, and whole milliseconds.
+// Matches the end of a line of Traefik: number of the request, router, server, and whole milliseconds.
 const TRAEFIK = / \d+ "[^"]*" "[^"]*" (\d+)ms$/
-/** The results of a proxy whose response needed no load by the app. */
+/** Matches the results of a proxy whose response needed no load by the app. */
 const FROM_CACHE = /^(?:HIT|STALE|UPDATING)$|^(?!TCP_REFRESH)[A-Z_]*HIT/
 
-/** The ends of the fields of HAProxy that are skipped; a captured cookie may have quotes. */
+/** The characters at the ends of those fields of HAProxy that are skipped. A captured cookie, which may contain quotes, is among them. */
 const TO_SERVER = [' ', ' ', '/']
 const TO_WAIT = ['/', '/', '/']
 const COOKIES_TO_QUEUE = [' ', ' ', ' ', ' ', ' ']
@@ -31,7 +31,7 @@ const SHAPES: readonly TextShape[] = [
   {
     name: 'common',
     title: 'access log',
-    // A virtual host may precede the client, and a user may contain blanks.
+    // A virtual host may precede the client address, and a user name may contain blanks.
     pattern: new RegExp(String.raw`^(\S+) (\S+) (.+?) \[(${COMMON_TIME} [+-]\d{4})\] ${QUOTED} (\d{3}) (\d+|-)(?: |$)`),
     entry: ({ 1: first, 2: second, 3: rest, 4: at, 5: request, 6: status, 7: bytes, input }, time) => entryOf(requestOfLine(request!, isVirtualHost(first!, second!, rest!) ? first!.toLowerCase() : ''), {
       hasUser: !rest!.endsWith('-'),
@@ -56,7 +56,8 @@ const SHAPES: readonly TextShape[] = [
   {
     name: 'haproxy',
     title: 'HAProxy httplog',
-    // HAProxy escapes quotes in captured headers and in the request, so that the first quote begins the request. The local time has no zone.
+    // HAProxy escapes quotes in captured headers and in the request, so the first quote begins the request. The time is a local time
+    // without a time zone.
     pattern: new RegExp(String.raw`^\S+:\d+ \[${COMMON_TIME}\.\d{3}\] \S+ [^\s/]+/\S+ -?\d+/-?\d+/-?\d+/-?\d+/\+?-?\d+ -?\d+ \+?\d+ \S+ \S+ \S{4} [\d/+]+ \d+/\d+ [^"]*"[^"]*"`),
     read: (fields, time) => {
       fields.skip(' ')
@@ -93,7 +94,8 @@ const SHAPES: readonly TextShape[] = [
   {
     name: 'envoy',
     title: 'default log of Envoy',
-    // Istio adds three fields behind the flags. A client's User-Agent may have quotes, so the authority is found from the end.
+    // Istio adds three fields behind the flags. A client's User-Agent may contain quotes, so the authority is searched from the end of the
+    // line.
     pattern: new RegExp(String.raw`^\[(${ISO_TIME})\] "(\S+) (\S+) \S+" (\d{1,3}) \S+ (?:\S+ \S+ "[^"]*" )?\d+ (\d+) (\d+) (\d+|-) ".*" "([^"]*)" "[^"]*"(?: [^"]*)?$`),
     entry: ([, at, method, target, status, bytes, took, upstream, host], time) => entryOf(requestOf(method!, target!, host === '-' ? '' : host), {
       hasUser: false,
@@ -117,7 +119,7 @@ const SHAPES: readonly TextShape[] = [
   }
 ]
 
-/** The formats with one request a line in text. */
+/** The text formats with one request per line. */
 export const TEXT_FORMATS: readonly LogFormat[] = SHAPES.map(({ name, title, pattern, entry, read }) => ({
   name,
   title,
@@ -140,12 +142,12 @@ export const TEXT_FORMATS: readonly LogFormat[] = SHAPES.map(({ name, title, pat
   }
 }))
 
-/** The seconds of milliseconds in a log, where `-` and a negative number stand for a time that is not known. */
+/** Converts milliseconds in a log to seconds; `-` and negative numbers stand for a time that is not known. */
 function secondsOf (milliseconds: number): number {
   return milliseconds >= 0 ? milliseconds / 1000 : NaN
 }
 
-// A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, `-`.
+// A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, which is `-`.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
   return second !== '-' && rest.includes(' ') && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
 }

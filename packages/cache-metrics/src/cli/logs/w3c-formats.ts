@@ -1,14 +1,14 @@
 import { entryOf, requestOf, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
-/** A format of the W3C, whose directive `#Fields` names the columns. */
+/** A log format of the W3C, in which the directive `#Fields` names the columns. */
 interface W3cShape {
   readonly name: string
   readonly title: string
-  /** Whether the columns are those of the format, beside those that each request needs. */
+  /** Whether the columns are those of this format; columns that every request needs are not checked here. */
   readonly isOf: (names: readonly string[]) => boolean
   readonly separator: string
-  /** The columns with the host, in their order of preference. */
+  /** The columns that may contain the host, the preferred one first. */
   readonly hosts: readonly string[]
   readonly tookPerSecond: number
 }
@@ -40,12 +40,12 @@ const COLUMNS = {
   result: 'x-edge-result-type'
 } as const
 const NEEDED = ['date', 'time', 'method', 'stem', 'query', 'status'] as const
-/** The results of CloudFront's cache that needed no load by the app. */
+/** The results of CloudFront's cache for responses that needed no load by the app. */
 const FROM_CACHE: ReadonlySet<string> = new Set(['Hit', 'OriginShieldHit'])
-/** The text of a column without a value. */
+/** The text of a column that has no value. */
 const NONE = '-'
 
-/** The formats of the W3C. */
+/** The log formats of the W3C. */
 export const W3C_FORMATS: readonly LogFormat[] = SHAPES.map((shape) =>
   ({ name: shape.name, title: shape.title, open: () => openW3c(shape) }))
 
@@ -75,7 +75,7 @@ function openW3c (shape: W3cShape): LogReader {
   }
 }
 
-/** Creates a parser of a date and a time in UTC, which remembers the last one, since the lines of a log share it. */
+/** Creates a parser of a date and a time in UTC. The last result is remembered, since many lines have the same second. */
 function secondParser (): (date: string, time: string) => number {
   const timeOf = timeParser()
   let known = { date: '', time: '', second: NaN }
@@ -85,7 +85,7 @@ function secondParser (): (date: string, time: string) => number {
   }
 }
 
-/** The columns of one line after the other. Only the columns that are read are cut out, since a line has many more. */
+/** The columns of the current log line. Only the columns that are read are extracted, since a line has many more. */
 class Columns {
   #line = ''
   readonly #ends: number[] = []
@@ -95,7 +95,7 @@ class Columns {
     this.#separator = separator
   }
 
-  /** Takes a line; `false`: it has another number of columns. */
+  /** Begins a new line; `false`: the line does not have `count` columns. */
   take (line: string, count: number): boolean {
     this.#line = line
     let found = 0
@@ -108,7 +108,7 @@ class Columns {
     return found + 1 === count
   }
 
-  /** The text of a column; of one that the log does not have `-`, as of one without a value. */
+  /** Returns the text of a column. The result is `-` for a column without a value, and for a column that the log does not have. */
   at (place: number): string {
     return place === -1 ? NONE : this.#line.slice(place === 0 ? 0 : this.#ends[place - 1]! + 1, this.#ends[place])
   }
@@ -122,11 +122,11 @@ function hostIn (columns: Columns, places: readonly number[]): string {
   return ''
 }
 
-/** The places of the columns of a log; -1: the log has no such column. */
+/** The positions of the columns in a line; -1: the log has no such column. */
 type Places =
   Readonly<Record<keyof typeof COLUMNS | 'count', number> & { hosts: readonly number[] }>
 
-/** Returns the places of the columns; `undefined`: they are those of another format. */
+/** Returns the positions of the columns; `undefined`: the columns are those of another format. */
 function placesOf (names: readonly string[], { isOf, hosts }: W3cShape): Places | undefined {
   if (!isOf(names) || NEEDED.some((name) => !names.includes(COLUMNS[name]))) return undefined
   const all = Object.entries(COLUMNS).map(([part, name]) => [part, names.indexOf(name)])

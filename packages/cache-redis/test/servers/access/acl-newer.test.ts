@@ -6,7 +6,7 @@ t.setTimeout(300_000)
 
 const LEAST = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait +cluster|slots +cluster|info'
 
-// A server that does not know CLIENT SETINFO refuses it to no user.
+// The test is skipped on a server that does not know CLIENT SETINFO, since such a server refuses it to no user.
 const probe = await RedisServer.start()
 const isNewer = await probe.cli('COMMAND', 'INFO', 'client|setinfo') !== ''
 await probe.close()

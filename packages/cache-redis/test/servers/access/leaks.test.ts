@@ -21,10 +21,10 @@ const VALUE = `${SECRET}-value `.repeat(20)
 const LOGIN = { username: `${SECRET}-user`, password: `${SECRET}-password` }
 const QUICK = { commandTimeoutMs: 500, connectTimeoutMs: 500, breaker: { minimumCalls: 1000 } }
 
-/** A scenario: options of the cache, and a way to spoil the cache that is in service. */
+/** A scenario: options of the cache, and a function that makes the cache fail after it is in service. */
 interface Scenario { options: RedisCacheOptions; spoil?: () => Promise<unknown> }
 
-/** Calls every member with a planted key, value and tag, and answers with all that failed. */
+/** Calls every member with a planted key, value and tag; returns all failed results. */
 async function drive (cache: Cache): Promise<unknown[]> {
   const results: unknown[] = [
     await cache.get(KEY), await cache.getEntry!(KEY), await cache.getMany!([KEY]), await cache.set(KEY, VALUE),
@@ -49,14 +49,14 @@ function codesOf (results: readonly unknown[]): Set<string> {
   return new Set(results.flatMap((result) => (result as { error?: CacheError } | undefined)?.error?.code ?? []))
 }
 
-/** An ACL user that may do what the rules say. */
+/** Starts a server with an ACL user that has the given rights. */
 async function startWithUser (t: Test, ...rules: string[]): Promise<RedisCacheOptions> {
   const server = await startServer(t)
   await server.cli('ACL', 'SETUSER', LOGIN.username, 'on', `>${LOGIN.password}`, ...rules)
   return { url: server.url, ...LOGIN }
 }
 
-/** Answers every command with one line made of it, as no Redis does but a proxy may. */
+/** Starts a server that answers every command with one line made from the command. Redis never does so, but a proxy may. */
 async function startEcho (t: Test, answer: (command: string[]) => string): Promise<RedisCacheOptions> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -177,7 +177,7 @@ for (const [what, { code, start }] of Object.entries(scenarios)) {
     t.ok(codesOf(results).has(code), `${[...codesOf(results)].join()} has ${code}`)
     t.same(leaksOf([...results, ...told], SECRET), [])
     t.same(told.flatMap((error) => leaksOf(error, SECRET)), [])
-    // A caller that asks for causes gets them without arguments.
+    // The causes of errors also contain no arguments of commands.
     t.same(results.flatMap((result) => leaksOf(causeOf((result as { error?: unknown } | undefined)?.error), SECRET)), [])
     await cache.close()
     await app.close()

@@ -14,7 +14,7 @@ t.setTimeout(300_000)
 
 const dir = folderOf(t)
 
-/** A certificate that signs itself, for 127.0.0.1. */
+/** Makes a self-signed certificate for 127.0.0.1. */
 function makeCertificate (name: string): { ca: string; args: string[] } {
   const key = join(dir, `${name}.key`)
   const cert = join(dir, `${name}.crt`)
@@ -31,7 +31,7 @@ function makeCertificate (name: string): { ca: string; args: string[] } {
 const certificate = makeCertificate('redis')
 const other = makeCertificate('other')
 
-/** A Cluster of one node that serves all slots. */
+/** Starts a Cluster of one node that serves all slots. */
 async function startCluster (t: Test, ...args: string[]): Promise<RedisServer> {
   const node = await startServer(t, '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-port', String(await freePort()), ...args)
   await node.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
@@ -80,9 +80,10 @@ t.test('TLS: where it cannot be had, the app starts without Redis, and one line 
     t.equal(await bounded('getOrSet', app.cache.getOrSet('user:1', async () => 'loaded')), 'loaded', `${name}: loads go on`)
     const failures = (): string[] => lines.filter(({ msg }) => msg.includes('the connection to Redis failed')).map(({ err }) => err.message)
     await until(`${name}: the failure is logged`, () => failures().some((message) => why.test(message)))
-    // Long enough for several attempts more.
+    // The pause is long enough for several further attempts to connect.
     await new Promise((resolve) => { setTimeout(resolve, 1200) })
-    // A handshake on a busy machine may take longer than its time limit, which is a failure of its own in between.
+    // Only repeated equal messages are counted. On a busy machine a handshake may exceed its time limit, which is logged as a different
+    // failure in between.
     const repeated = failures().filter((message, at, all) => message === all[at - 1])
     t.same(repeated, [], name)
     t.notMatch(JSON.stringify([lines, await statusOf(app)]), /hunter2|hidden-user/, name)
@@ -98,7 +99,7 @@ for (const mode of ['single', 'cluster'] as const) {
   t.test(`ACL: a user with the least rights can do all that the cache does (${mode})`, async (t) => {
     const server = mode === 'single' ? await startServer(t) : await startCluster(t)
     t.equal(await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', '~cache:*', '&cache:*', '&__redis__:invalidate', ...LEAST[mode].split(' ')), 'OK')
-    // Commands before the authentication must not succeed because of the default user.
+    // The default user gets a password, so that no command before the authentication can succeed.
     t.equal(await server.cli('CONFIG', 'SET', 'requirepass', 'admin'), 'OK')
     const heard: string[] = []
     const options = { mode, url: server.url, username: 'least', password: 'secret', onInvalidated: (tags: readonly string[]) => { heard.push(...tags) } }

@@ -13,7 +13,7 @@ t.setTimeout(300_000)
 
 const dir = folderOf(t)
 
-/** A certificate that signs itself, for names alone, not for an address. */
+/** Makes a self-signed certificate for host names, not for an address. */
 function makeCertificate (...names: string[]): { ca: string; args: string[] } {
   const key = join(dir, `${names[0]}.key`)
   const cert = join(dir, `${names[0]}.crt`)
@@ -60,7 +60,7 @@ t.test('TLS Cluster that announces addresses, with certificates for names alone:
   await works(t, { mode: 'cluster', url: `rediss://127.0.0.1:${port}`, tls: { ...tls, servername: 'redis.example' } })
   const named = { [`127.0.0.1:${port}`]: { host: '127.0.0.1', port, servername: 'redis.example' } }
   for (const natMap of [named, (announced: string) => named[announced]]) {
-    // The first connection is made before anything is announced.
+    // The node has a `servername`, since the first connection is made before the Cluster announces any name.
     await works(t, { mode: 'cluster', nodes: [{ host: '127.0.0.1', port, servername: 'redis.example' }], tls, natMap })
   }
 })
@@ -94,7 +94,7 @@ t.test('TLS Cluster whose certificate has another name: the certificate\'s compl
 t.test('Sentinels and their master, each with TLS or without, certificates for names alone', async (t) => {
   for (const [name, isMasterTls, isSentinelTls] of [['both', true, true], ['the master alone', true, false], ['the Sentinels alone', false, true]] as const) {
     const master = await startServer(t, ...isMasterTls ? ofName.args : [])
-    // A Sentinel takes its own TLS for the master, too; what it monitors need not answer it here.
+    // The Sentinel uses its own TLS settings for the master, too; the master need not reply to it in this test.
     const sentinel = await startServer(t, '--sentinel', ...isSentinelTls ? ofLocalhost.args : [])
     await sentinel.cli('SENTINEL', 'MONITOR', 'mymaster', '127.0.0.1', String(master.port), '1')
     await sentinel.cli('SENTINEL', 'SET', 'mymaster', 'down-after-milliseconds', '600000')

@@ -11,11 +11,11 @@ const masters = await Masters.start()
 t.teardown(() => masters.close())
 const skip = !await movesAtOnce(masters) && 'the server has no CLUSTER MIGRATESLOTS: CACHE_TEST_REDIS_SERVER names no Valkey 9'
 
-/** All keys of a cache have one slot, so that a migration takes the whole cache. */
+/** Returns options with a prefix whose hash tag gives all keys of the cache one slot, so that a migration moves the whole cache. */
 const optionsOf = (name: string, more: RedisCacheOptions = {}): RedisCacheOptions =>
   ({ mode: 'cluster', url: masters.urls, keyPrefix: `{${name}}:`, commandTimeoutMs: 5000, heartbeatMs: 50, ...more })
 
-/** Moves the whole cache while `work` is called, 10 to 100 times, and once after the end of the migration. */
+/** Moves the whole cache. Meanwhile `work` is called 10 to 100 times, and once more after the end of the migration. */
 async function moveDuring (prefix: string, work: (round: number) => Promise<void>): Promise<void> {
   const from = await masters.ownerOf(prefix)
   let isMoving = true
@@ -41,7 +41,7 @@ for (const more of [{}, { near: true }, { consistency: 'strong' }] as const) {
       (key) => near.del(key), (key) => near.set(key, 'new'), (key) => near.tags.invalidate(`tag of ${key}`), (key) => far.del(key)
     ]
     let changed = 0
-    // There and back again: the master that a slot comes back to has none of its earlier keys.
+    // The slot moves away and back again. A master to which a slot returns has none of the earlier keys of the slot.
     for (let times = 0; times < 2; times++) {
       await moveDuring(options.keyPrefix!, async (round) => { valueOf(await changes[round % changes.length]!(keys[changed++]!)) })
     }
@@ -63,7 +63,7 @@ t.test('MIGRATESLOTS: copies follow the slot: a change by another process reache
     valueOf(await other.set('key', round))
     await until('the change has arrived', async () => {
       const value = await read(cache, 'key')
-      // A move of the generation may clear the cache once.
+      // The value may be missing, since a move of the generation may clear the cache once.
       return value === round || value === null
     })
   })

@@ -23,7 +23,7 @@ const LIBRARIES = [
 const cluster = await RedisCluster.start()
 t.teardown(() => cluster.close())
 
-/** Two caches, each on a client of the app's own. */
+/** Starts two caches, each on a client of the app. */
 async function startTwo (t: Test, make: () => Client, options: RedisCacheOptions = {}): Promise<RedisCache[]> {
   const caches = Array.from({ length: 2 }, () => {
     const client = make()
@@ -52,7 +52,7 @@ for (const [name, Single, OfCluster] of LIBRARIES) {
     t.match([one.status().mode, two.status().mode], ['cluster', 'cluster'])
     const numbers = Array.from({ length: 40 }, (_, at) => at)
     await Promise.all(numbers.map((at) => store(one, `key ${at}`, at, `tag ${at}`)))
-    // Twice: the first read makes the second one that relies on memory.
+    // The read is repeated, since after the first read the process remembers the tokens on which the second one relies.
     for (let round = 0; round < 2; round++) {
       for (const cache of [one, two]) for (const at of numbers) t.equal(await read(cache, `key ${at}`), at)
     }
@@ -62,7 +62,7 @@ for (const [name, Single, OfCluster] of LIBRARIES) {
       await until(`the other process has heard of tag ${at}`, async () => await read(two, `key ${at}`) === null)
     }
     await until('both listeners were called', () => heard.length >= 2 * numbers.length)
-    // Writes of one key stay in their order.
+    // The writes of one key are carried out in the order of the calls.
     await Promise.all(numbers.map(async (at) => { valueOf(await one.set('same', at, 60)) }))
     t.equal(await read(two, 'same'), numbers.at(-1))
     const lock = valueOf(await one.lock('lock', { ttl: 60 }))!

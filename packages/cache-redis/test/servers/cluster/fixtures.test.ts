@@ -9,13 +9,13 @@ import { REDIS_SERVER, RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
-/** The servers that this process started and that still run. */
+/** Returns the servers that this process has started and that are still running. */
 function children (): string[] {
   return execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(basename(REDIS_SERVER)))
 }
 
 t.test('RedisCluster: of which one node does not start leaves no server behind', async (t) => {
-  // Files that run in the same process may have servers of their own.
+  // The earlier servers are left out of the check, since other test files in the same process may have started them.
   const before = children()
   await t.rejects(RedisCluster.start(1000, '--no-such-option', 'yes'), /ended at its start/)
   t.same(children(), before)

@@ -23,11 +23,11 @@ t.test('slots that move', async (t) => {
   if (await movesAtOnce(masters)) moves.push(['at once', (key, to) => masters.moveAtOnce(key, to)])
   else t.comment('the server moves slots key by key only: it has no CLUSTER MIGRATESLOTS')
 
-  /** A prefix of its own for each test, so that other slots move in each. */
+  /** Returns options with a new prefix, so that each test moves other slots. */
   const settings = (more: RedisCacheOptions = {}): RedisCacheOptions => ({ mode: 'cluster', url: masters.urls, keyPrefix: newPrefix(), commandTimeoutMs: 5000, heartbeatMs: 50, ...more })
   const start = (t: Test, options: RedisCacheOptions): Promise<RedisCache> => startCache(t, options)
 
-  /** A process whose slot table stays as it is now, whatever it is told. */
+  /** Starts a process whose slot table never changes, whatever redirections it gets. */
   async function startWithOldTable (
     t: Test, options: RedisCacheOptions, ...keys: string[]
   ): Promise<{ cache: RedisCache; turnBack: () => void }> {
@@ -242,7 +242,7 @@ t.test('slots that move', async (t) => {
       const home = await masters.ownerOf(name)
       const to = masters.other(home)
       await masters.beginMove(name, to)
-      // MIGRATE that times out may leave the key on both.
+      // The key is copied to the target and stays at the source, as after a MIGRATE that times out.
       await home.admin.call('MIGRATE', '127.0.0.1', String(to.port), name, '0', '5000', 'COPY')
       ends.push(async () => {
         await masters.moveKeys(name, home, to)
@@ -286,12 +286,12 @@ t.test('slots that move', async (t) => {
     const home = await masters.ownerOf(token)
     await masters.move(token, masters.other(home))
     turnBack()
-    // No master has a replica: the token is removed, and the invalidation is not ok.
+    // The result is not `ok`, since no master has a replica to acknowledge the invalidation; the token is removed nevertheless.
     t.match(await cache.tags.invalidate('tag'), { ok: false, error: { queued: true } })
     t.equal(await tokenOf(masters, token), null)
   })
 
-  // The last one: it changes who the masters are.
+  // This test is the last one, since it changes which servers are masters.
   t.test('failover: what the new owner of a slot lost by a failover stays removed, also when the slot goes back', async (t) => {
     const options = settings()
     const [near, far] = [await start(t, options), await start(t, options)]
@@ -317,7 +317,7 @@ t.test('slots that move', async (t) => {
   })
 })
 
-/** The value once a read succeeds: it may fail while masters change. */
+/** Reads until a read succeeds, since reads may fail while masters change; returns the value. */
 async function patientRead (cache: RedisCache, key: string): Promise<unknown> {
   let value: unknown
   await until(`${key} can be read`, async () => {
@@ -329,18 +329,18 @@ async function patientRead (cache: RedisCache, key: string): Promise<unknown> {
   return value
 }
 
-/** The name of an entry in Redis. */
+/** Returns the Redis key of an entry. */
 async function nameOf ({ all }: Masters, prefix: string, key: string): Promise<string> {
   const names = (await Promise.all(all.map(({ admin }) => admin.keys(`${prefix}*:${key}`)))).flat()
   if (names[0] === undefined) throw new Error(`No master has ${key}`)
   return names[0]
 }
 
-/** A token as the master has it that has it; `null` if none has. */
+/** Returns a token from the master that has it; `null`: no master has it. */
 async function tokenOf ({ all }: Masters, key: string): Promise<string | null> {
   for (const { admin } of all) {
     if ((await admin.keys(key)).length === 0) continue
-    // A slot that is on its way is read only after ASKING.
+    // A slot that is being moved can be read at the target only after ASKING.
     await admin.asking()
     return admin.get(key)
   }

@@ -15,7 +15,8 @@ t.teardown(async () => {
 await testContract('fastify.cache on redis', async () => {
   const app = Fastify()
   apps.push(app)
-  // An app starts without a server that it does not reach in time: many start at once here, on a machine that is busy with more.
+  // The limits are long, since an app that does not reach its server in time starts without it. Many apps start at once here, on a busy
+  // machine.
   await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), maxTags: 10_000, ...PATIENT })
   await app.ready()
   return app.cache

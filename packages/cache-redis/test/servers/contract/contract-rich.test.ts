@@ -16,7 +16,7 @@ for (const [name, options] of [
 ] as const) {
   t.test(`redis, rich, ${name}`, async (t) => {
     await testCache({
-      // The other claims are those of the JSON serializer, which the other files of this folder check.
+      // Only the claims about rich values are declared, since other files of this folder check the other claims with the JSON serializer.
       test: (claim, run) => / rich value/.test(claim) ? t.test(claim, run) : undefined,
       make: () => makeCache({ ...options, url: [options.url].flat(), serializer: 'rich' }),
       isRich: true

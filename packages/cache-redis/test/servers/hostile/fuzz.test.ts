@@ -9,7 +9,7 @@ import { bounded, clientOf, isSettled, valueOf } from '../../fixtures/caches.js'
 import { anyMutations, mutate, type Mutation } from '../../fixtures/mutations.js'
 import { RedisServer, until } from '@x/test-kit/redis-server'
 
-// SEED=n repeats the attacks of a run, FOR_SECONDS=n runs longer.
+// SEED=n repeats the attacks of a run, FOR_SECONDS=n makes the test run longer.
 const { SEED, FOR_SECONDS } = process.env
 const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
 const limitMs = FOR_SECONDS === undefined ? 20_000 : Number(FOR_SECONDS) * 1000
@@ -35,7 +35,7 @@ await until('the caches are in service', () => isSettled(caches[0]!) && isSettle
 
 const LOCK = keys.lock('key')
 const entry = 'the entry'
-/** The targets: a key of the attacked entry, its tag, its lock, or the generation; and the channels. */
+/** Generates a target of an attack: a key of the attacked entry, its tag, its lock, the generation, or a channel. */
 const anyTarget = fc.constantFrom(entry, keys.token('tag'), keys.generation, LOCK.lock, LOCK.fencingCounter, LOCK.dismissed)
 const anyChannel = fc.constantFrom(keys.channel, LOCK.channel, '__redis__:invalidate')
 const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }), fc.double()).map(String)
@@ -57,7 +57,7 @@ const anyBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((tail) => Buffer.concat([Buffer.from([FRAME, 2, 2]), tail]))
 )
 
-/** One deed of a stranger. */
+/** One action of foreign software on the data of the cache. */
 type Attack =
   | { readonly kind: 'write'; readonly target: string; readonly bytes: Uint8Array; readonly ttl: number | undefined }
   | { readonly kind: 'mutate'; readonly target: string; readonly mutations: Mutation[] }
@@ -73,7 +73,7 @@ const anyAttack: fc.Arbitrary<Attack> = fc.oneof(
   fc.record({ kind: fc.constant('publish' as const), channel: anyChannel, bytes: anyBytes })
 )
 
-/** The names that a target stands for now. */
+/** Returns the Redis keys that a target has at present. */
 async function namesOf (target: string): Promise<string[]> {
   return target === entry ? raw.keys(`${prefix}e:*:key`) : [target]
 }
@@ -103,11 +103,11 @@ async function attack (deed: Attack): Promise<void> {
 
 const failures: string[] = []
 
-/** Each call answers with a Result, in bounded time. */
+/** Checks that a call returns a Result in bounded time. */
 async function isAnswered (what: string, call: () => Promise<Result<unknown>>): Promise<void> {
   const result = await bounded(what, call(), 8000)
   if (typeof result?.ok !== 'boolean') failures.push(`${what} answers no Result`)
-  // No outage: the server is there.
+  // Errors of an outage are failures of the test, since the server can be reached.
   else if (!result.ok && !/CORRUPT|VALUE_INVALID/.test(result.error.code)) failures.push(`${what}: ${result.error.code} ${result.error.message}`)
 }
 
@@ -137,10 +137,10 @@ async function isStored (cache: RedisCache, key: string, value: unknown, tag: st
   return (await cache.set(key, value, { ttl: 60, tags: [tag] })).ok && valueOf(await cache.get(key)) === value
 }
 
-/** After an attack all works, and what was not attacked is as it was. */
+/** Checks after attacks that all operations work, and that entries which were not attacked are unchanged. */
 async function checkPeace (deeds: readonly Attack[]): Promise<void> {
   const isCleared = deeds.some((deed) => deed.kind !== 'publish' && deed.target === keys.generation)
-  // Some attacks take effect only now: what they planted, or what they let expire, ends.
+  // The pause lets attacks take effect that only do so when a planted or shortened lifetime ends.
   if (isCleared) await new Promise((resolve) => { setTimeout(resolve, 100) })
   for (const cache of caches) {
     if (!isCleared && valueOf(await bounded('get', cache.get('other'))) !== 'calm') failures.push('another key is gone')

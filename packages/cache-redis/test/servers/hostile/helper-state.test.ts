@@ -92,7 +92,8 @@ t.test('tags: what this process remembers is bounded by maxTags', async (t) => {
   tokens.push(one)
   await until('messages are trusted', () => connection.owner('bounded:t:tag')?.isTrusted === true)
   for (let at = 0; at < 500; at++) await one.capture([`tag ${at}`], 60_000)
-  // The message of its own seeding removes a token once; a second look keeps it.
+  // Each tag is read a second time. The message about the process's own new token removes the token once; after the second read it stays
+  // remembered.
   for (let at = 0; at < 500; at++) await one.ask(`tag ${at}`)
   t.equal(one.known, 50)
   t.ok(one.remembered('tag 499'))

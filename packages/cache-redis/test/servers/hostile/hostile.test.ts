@@ -11,7 +11,7 @@ let made = 0
 
 interface Setup { cache: RedisCache; prefix: string; keys: Keys; corrupted: CacheError[] }
 
-/** A cache whose breaker opens as soon as a few calls are taken for an outage. */
+/** Makes a cache whose breaker opens as soon as a few calls count as an outage. */
 async function setUp (t: Test, options: RedisCacheOptions = {}): Promise<Setup> {
   const prefix = `hostile${++made}:`
   const corrupted: CacheError[] = []
@@ -24,10 +24,10 @@ async function setUp (t: Test, options: RedisCacheOptions = {}): Promise<Setup> 
   return { cache, prefix, keys: new Keys(prefix), corrupted }
 }
 
-/** It looks like a token of another server, as a failover leaves it: it is replaced, and nothing is told. */
+/** A text that has the form of a token of another server, like a token after a failover; it is replaced without a report. */
 const LOOKS_OWN = 'a text as long as a token'
 
-/** Contents that another may leave under a name; each function plants one. */
+/** Contents that foreign software may leave under a Redis key; each function writes one. */
 const planted: Record<string, (name: string) => Promise<unknown>> = {
   'bytes that are no text': (name) => raw.set(name, Buffer.from([0xff, 0xc1, 0, 0x80, ...Buffer.from('abcdefghijklmnop')])),
   'an empty text': (name) => raw.set(name, ''),

@@ -8,7 +8,7 @@ import { logTo, type LogLine } from '@x/test-kit/build-app'
 
 t.setTimeout(300_000)
 
-/** Refusals that are neither NOPROTO nor "unknown command": Envoy's "invalid request" and "unsupported command" are among them. */
+/** Error messages that are neither NOPROTO nor "unknown command", among them Envoy's "invalid request" and "unsupported command". */
 const WORDS = ['invalid request', "unsupported command 'hello'", 'ERR command is not allowed']
 const HINT = /refuses HELLO.*protocol: 2/
 

@@ -18,7 +18,7 @@ async function startWith (t: Test, ...rules: string[]): Promise<RedisServer> {
   return server
 }
 
-/** A cache in service, and what it warned of. */
+/** Starts a cache in service; returns it with its warnings. */
 async function startWarned (
   t: Test, server: RedisServer, options: RedisCacheOptions = {}
 ): Promise<{ cache: RedisCache; warnings: string[] }> {
@@ -50,7 +50,7 @@ t.test('tracking refused: it is said once, no storm of connections follows, and 
     t.equal(await read(two.cache, 'key'), null)
     await new Promise((resolve) => { setTimeout(resolve, 100) })
   }
-  // Each question of redis-cli is a connection, too.
+  // One connection is subtracted, since each command by redis-cli also opens a connection.
   const made = await connectionsOf(server) - before - 1
   const tookMs = performance.now() - beganAt
   const allowed = 2 * Math.floor(Math.log2(tookMs / 250 + 1))
@@ -137,7 +137,7 @@ t.test('INFO without run_id, as from a proxy: the field is named once, and calls
   const proxy = createServer((socket) => {
     socket.on('error', () => {})
     socket.on('data', (bytes) => {
-      // One reply for each command, whose names suffice here.
+      // One reply is sent for each command, which is recognised by its name alone.
       for (const [, name] of bytes.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
         const info = 'role:master\r\nmaster_replid:one\r\n'
         socket.write(name === 'info' ? `$${info.length}\r\n${info}\r\n` : name === 'hello' ? '-ERR unknown command `HELLO`\r\n' : '+PONG\r\n')

@@ -12,7 +12,7 @@ const HEARTBEAT_TIMEOUT_MS = 1000
 const cluster = await RedisCluster.start()
 t.teardown(() => cluster.close())
 
-/** The counts of a server, read over one connection, whose own commands do not count. */
+/** The counts of a server, read over one connection whose own commands are not counted. */
 class Counts {
   readonly #client: Redis
   #own = 0
@@ -23,7 +23,7 @@ class Counts {
     t.teardown(() => this.#client.disconnect())
   }
 
-  /** The number of commands, without those of replicas and of this connection, and the number of connections. */
+  /** Returns the number of commands, without those of replicas and of this connection, and the number of connections. */
   async read (): Promise<{ commands: number; connections: number }> {
     const stats = String(await this.#client.info('commandstats', 'stats'))
     let commands = -this.#own++
@@ -37,7 +37,7 @@ async function mastersOf ({ nodes }: RedisCluster): Promise<RedisServer[]> {
   return nodes.filter((_node, at) => roles[at]!.startsWith('master'))
 }
 
-/** Waits until no trust is left: the process is idle, and its last heartbeat is past. */
+/** Waits until the process is idle and its last heartbeat is so old that remembered tokens are not relied on. */
 async function becomesIdle (t: Test, server: RedisServer): Promise<void> {
   const counts = new Counts(t, server)
   await until('the process is idle, and its last heartbeat is past', async () => {
@@ -60,7 +60,8 @@ for (const [name, options] of Object.entries<RedisCacheOptions>({
     const masters = await mastersOf(cluster)
     await Promise.all(masters.map((master) => becomesIdle(t, master)))
     const counts = masters.map((master) => new Counts(t, master))
-    // A window in which the machine stalled has reconnections; three in a row have them only if the cache makes them.
+    // The counts are taken again after a window with reconnections, up to three times in a row, since a stalled machine also causes
+    // reconnections.
     for (let windows = 1; ; windows++) {
       const before = await Promise.all(counts.map((each) => each.read()))
       const beganAt = performance.now()

@@ -21,10 +21,11 @@ for (const how of ['a planned failover', 'a killed master'] as const) {
       await until(`a copy of ${key} is held`, async () => await read(cache, key) === 'old' && copyOf(cache, key) === 'old')
     }
     if (how === 'a killed master') old.signal('SIGKILL')
-    // A Sentinel that has not heard of the replica for seconds, as on a busy machine, refuses.
+    // The command is repeated, since a Sentinel refuses if it has not heard of the replica for seconds, as on a busy machine.
     else await until('the Sentinel begins the failover', async () => await sentinel!.cli('SENTINEL', 'FAILOVER', 'mymaster') === 'OK', 120_000)
     await until('the other server is the master', async () => (await other.cli('ROLE')).startsWith('master'), 120_000)
-    // The new master has lost what the copies show: nobody is told of it but by the loss of the connection.
+    // The data is removed from the new master, as if it had lost the entries of the copies. Only the loss of the connection shows this to
+    // the process.
     await other.cli('FLUSHALL')
     await until('the process with copies is in service on it', async () => isSettled(cache) && /name=cache/.test(await other.cli('CLIENT', 'LIST')), 120_000)
     for (const key of KEYS) {

@@ -12,7 +12,7 @@ t.setTimeout(300_000)
 
 const HEARTBEAT_TIMEOUT_MS = 1000
 
-// One cluster after the other outage: each is mended before the next.
+// One Cluster is used for all outages; each outage is repaired before the next one.
 const cluster = await RedisCluster.start(1000)
 t.teardown(async () => {
   printReports(t)
@@ -79,7 +79,7 @@ t.test('a replica that lacked a del serves nothing of what it still has', async 
   await master.kill()
   await until('another is promoted', async () => (await cluster.masterOf(names[0]!)).port !== master.port, 20_000)
   await until('all are back', async () => (await Promise.all(caches.map(async (cache) => (await cache.set('lost:0', 'new')).ok))).every(Boolean), 20_000)
-  // The last acknowledgement of a dying master cannot be timed, so the replica is given the data that it would have.
+  // The last acknowledgement before a master ends cannot be timed, so the test writes to the replica the data that it would have got.
   for (const [name, entry] of kept) await client.set(name, entry!)
   for (const name of kept.keys()) {
     const key = name.slice(name.indexOf('lost:'))

@@ -11,7 +11,7 @@ t.teardown(() => printReports(t))
 
 const HEARTBEAT_TIMEOUT_MS = 1000
 
-// LONG=1 runs the slower one, too: a stopped master keeps its connections open.
+// LONG=1 also runs the slower signal: a stopped master keeps its connections open.
 const signals: [string, NodeJS.Signals][] = [['kill -9', 'SIGKILL'], ['SIGSTOP', 'SIGSTOP']]
 
 for (const [name, signal] of signals.slice(0, process.env.LONG === undefined ? 1 : 2)) {

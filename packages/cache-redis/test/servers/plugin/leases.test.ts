@@ -3,7 +3,7 @@ import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
 import { read, startCache, startServer, valueOf } from '../../fixtures/caches.js'
 import { until, type RedisServer } from '@x/test-kit/redis-server'
 
-/** Two processes on one server. */
+/** Starts two processes on one server. */
 async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{
   near: RedisCache; far: RedisCache; server: RedisServer
 }> {
@@ -11,7 +11,7 @@ async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<
   return { near: await startCache(t, { url: server.url, ...options }), far: await startCache(t, { url: server.url, ...options }), server }
 }
 
-/** The name under which Redis has the only entry. */
+/** Returns the Redis key of the only entry. */
 async function entryName (server: RedisServer): Promise<string> {
   const names = (await server.cli('KEYS', 'cache:e:*')).split('\n').filter((name) => name !== '')
   if (names.length !== 1) throw new Error(`one entry was expected: ${names.join(', ')}`)

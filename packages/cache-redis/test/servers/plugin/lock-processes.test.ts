@@ -6,10 +6,10 @@ import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
-/** `times`: when each load ran, in milliseconds since the epoch. */
+/** The result of a herd's process. `times`: when each load ran, in milliseconds since the epoch. */
 interface HerdAnswer { loads: number; times: { from: number; to: number }[]; values: string[]; failed: number }
 
-/** Processes that wait for a release. */
+/** Returns the number of processes that wait for the release of a lock. */
 async function listeners (server: RedisServer): Promise<number> {
   const channel = await server.cli('PUBSUB', 'CHANNELS', 'cache:u:*')
   return channel === '' ? 0 : Number((await server.cli('PUBSUB', 'NUMSUB', channel)).split('\n')[1])
@@ -90,7 +90,7 @@ t.test('lock: who cannot listen is let go all the same, and a later holder dismi
   for (const [outcome, expected] of [['stored', 'dismissed'], [undefined, 'taken'], ['not-stored', 'dismissed']] as const) {
     const lock = valueOf(await holder.lock('key', { ttl: 120 }))!
     const waiting = deaf.lock('key', { ttl: 120, waitMs: 120_000 })
-    // An answer to what was sent after it: it has asked.
+    // The reply to a command that was sent later shows that the waiter has asked for the lock.
     await deaf.get('other')
     await lock.release(outcome)
     const got = valueOf(await bounded('the wait', waiting, 60_000))

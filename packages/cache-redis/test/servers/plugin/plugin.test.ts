@@ -12,7 +12,7 @@ const server = await RedisServer.start()
 t.teardown(() => server.close())
 let made = 0
 
-/** Options for a cache that shares nothing with the others. */
+/** Returns options for a cache that shares no entries with others. */
 function options (more: CacheRedisOptions = {}): CacheRedisOptions {
   return { ...QUICK, url: server.url, keyPrefix: `app${++made}:`, ...more }
 }
@@ -141,7 +141,7 @@ t.test('cacheRedis: hot swaps under load lose no call and give no wrong value', 
       const result = at % 5 === 0 ? await cache.tags.invalidate(`tag ${at % 3}`) : await cache.get(key)
       if (!result.ok) t.fail(`${result.error.code}: ${result.error.message}`)
       calls++
-      // On NullCache nothing else would let the loop go on.
+      // The loop waits for a turn of the event loop, since calls on NullCache alone would block it.
       await nextTurn()
     }
   }

@@ -13,7 +13,7 @@ t.teardown(() => server.close())
 
 const USERS = Array.from({ length: 30 }, (_, at) => `user-${at}`)
 
-/** An app whose requests say who they are of, and what is to be done with a key. */
+/** Starts an app whose requests name a user, a key, and the operation on the key. */
 async function startApp (t: Test, rollout: CacheRedisOptions['rollout']): Promise<FastifyInstance> {
   await server.cli('FLUSHALL')
   const app = bareApp(t)
@@ -39,7 +39,7 @@ async function ask (app: FastifyInstance, user: string, url: string): Promise<an
   return (await app.inject({ url, headers: { 'x-user': user } })).json()
 }
 
-/** The keys of entries in Redis, without what stands before them. */
+/** Returns the cache keys of all entries in Redis. */
 async function entries (): Promise<string[]> {
   const names = (await server.cli('KEYS', 'cache:e:*')).split('\n').filter((name) => name !== '')
   return names.map((name) => name.replace(/^cache:e:[^:]*:/, '')).sort()

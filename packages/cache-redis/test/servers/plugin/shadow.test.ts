@@ -6,20 +6,20 @@ import { RedisServer, until } from '@x/test-kit/redis-server'
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 
-/** One process of an app at percent 0 that compares all keys. */
+/** Starts one process of an app at percent 0 in which shadow reads compare all keys. */
 async function startApp (t: Test, url = server.url): Promise<FastifyInstance> {
   return buildApp(t, { url, rollout: { percent: 0, shadow: { percent: 100 } } })
 }
 
-/** The outcomes of an app so far that are not zero, after its comparisons under way have ended. */
+/** Waits until the comparisons in progress have ended; returns the outcomes of an app that are not zero. */
 async function outcomesOf (app: FastifyInstance, keyPattern = 'item'): Promise<Record<string, number>> {
   await new Promise((resolve) => { setTimeout(resolve, 20) })
   return Object.fromEntries(Object.entries(app.cache.registry.shadow.stats.of(keyPattern).outcomes).filter(([, count]) => count > 0))
 }
 
 /**
- * Loads a key until Redis has its value: a load stores once the lease is there that was asked for after an earlier load, which takes as
- * long as the machine needs.
+ * Loads a key until Redis has its value. A load can store its value only when the lease is available that was requested after an earlier
+ * load, which may take some time.
  */
 async function loadUntilStored (app: FastifyInstance, key: string, load: () => Promise<unknown>): Promise<void> {
   await until(`${key} is stored`, async () => {
@@ -29,7 +29,7 @@ async function loadUntilStored (app: FastifyInstance, key: string, load: () => P
   })
 }
 
-/** The age of the entry of a key in seconds; 0 without an entry. */
+/** Returns the age of a key's entry in seconds; 0 without an entry. */
 async function ageOf (app: FastifyInstance, key: string): Promise<number> {
   const entry = await app.cache.registry.current.getEntry!(key)
   return entry.ok && entry.value !== null ? entry.value.age : 0
@@ -66,11 +66,11 @@ t.test('shadow: what another process invalidates is explained, and what nobody i
   const keys = ['item:kept', 'item:del', 'item:tag', 'item:lost', 'item:lost2', 'item:lost3']
   const load = async (app: FastifyInstance, key: string) => app.cache.getOrSet(key, async () => ({ price: source.get(key) ?? 0 }), { ttl: 300, tags: [`row-${key}`] })
   for (const key of keys) await loadUntilStored(one, key, async () => load(one, key))
-  // An entry that is younger than a comparison takes is undecided.
+  // The entries must be older than a comparison takes, since younger ones are undecided.
   await until('the last entry is old enough', async () => await ageOf(one, keys.at(-1)!) > 3)
   for (const key of keys.slice(1)) source.set(key, 1)
   for (let turn = 0; turn < 2; turn++) for (const key of keys) await load(other, key)
-  // The reads of the comparisons were sent before these, and are answered before.
+  // These reads are sent after the reads of the comparisons, so that those have been answered when these have.
   for (const key of keys) await other.cache.registry.current.getEntry!(key)
   await one.cache.del('item:del')
   await one.cache.tags.invalidate('row-item:tag')

@@ -5,7 +5,7 @@ import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
-/** Nothing that was stored before may be served, and the cache must work again. */
+/** Checks that no earlier value is served, and that the cache works again. */
 async function showsNothingOld (t: Test, cache: RedisCache): Promise<void> {
   for (const key of ['tagged', 'plain']) t.equal(await read(cache, key), null, `${key} is a miss`)
   await begin(cache, 'tag')
@@ -114,14 +114,16 @@ t.test('invalidate: with waitReplicas it is not ok without them, and waits until
   t.equal(cache.status().queuedInvalidations, 1)
   await startServer(t, '--replicaof', '127.0.0.1', String(master.port))
   await until('it is replayed', () => cache.status().queuedInvalidations === 0)
-  // "online" is a replica from the moment that it has the snapshot; what it acknowledges after that it may be up to a second late with.
+  // A replica counts as online as soon as it has the snapshot, but may acknowledge later writes up to a second later, so the test waits for
+  // that.
   await master.cli('SET', 'other', 'written')
   await until('the replica acknowledges what is written', async () => {
     const info = await master.cli('INFO', 'replication')
     const offset = /^slave0:.*state=online,offset=(\d+)/m.exec(info)?.[1]
     return Number(offset) > 0 && offset === /^master_repl_offset:(\d+)/m.exec(info)?.[1]
   })
-  // The first replica gives its master a new history, and so a new server identity; what is read as that is noticed is refused.
+  // The first replica gives its master a new history, and therefore a new server identity. Reads that notice this are refused, so the test
+  // waits.
   await until('the cache is back', async () => isSettled(cache) && (await cache.get('tagged')).ok)
   t.match(await cache.tags.invalidate('tag'), { ok: true })
   t.equal(await read(cache, 'tagged'), null)

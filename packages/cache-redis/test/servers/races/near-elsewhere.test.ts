@@ -5,19 +5,19 @@ import { Child } from '../../fixtures/children.js'
 import { sharedNow } from '../../fixtures/world.js'
 import { RedisServer } from '@x/test-kit/redis-server'
 
-// ROUNDS=n for more removals.
+// The number of removals; ROUNDS=n makes more.
 const ROUNDS = Number(process.env.ROUNDS ?? 40)
 const HEARTBEAT_TIMEOUT_MS = 1000
 
 t.setTimeout(300_000 + 2000 * ROUNDS)
 
-// One server and one other process for all tests: to start them takes longer than their rounds.
+// All tests share one server and one other process, since starting both takes longer than the rounds of a test.
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 const other = await Child.start(t, 'remover-child.ts', JSON.stringify({ url: server.url }))
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
-/** Milliseconds for which the old value was still served, counted from the answer of the process that removed it; 0: not at all. */
+/** Returns the milliseconds for which the old value was still served after the answer of the process that removed it; 0: not at all. */
 async function servedFor (cache: RedisCache, key: string, old: number): Promise<number> {
   const answeredAt = sharedNow()
   let lastAt = answeredAt
@@ -35,13 +35,13 @@ async function removeRepeatedly (t: Test, kind: 'del' | 'set' | 'tag' | 'clear',
   for (let round = 0; round < ROUNDS; round++) {
     const key = `key:${round % 7}`
     await other.order({ kind: 'store', key, value: round })
-    // Reads that make a copy, or remember the tokens.
+    // The reads make a copy, or make the process remember the tokens.
     for (let reads = 0; reads < 20; reads++) {
       await read(cache, key)
       await new Promise((resolve) => { setImmediate(resolve) })
     }
     const answering = other.order<{ isOk: boolean }>({ kind, key, value: -1 })
-    // This process stands still until both the message and the answer wait for it: it may then take the answer first.
+    // This process is blocked until both the message and the answer have arrived. It may then process the answer first.
     if (round % 2 === 0) Atomics.wait(SLEEPER, 0, 0, 30)
     const answer = await answering
     t.ok(answer.isOk)

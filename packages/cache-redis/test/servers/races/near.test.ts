@@ -7,12 +7,12 @@ import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
-/** Patient, so that a reply can be held as long as a test needs. */
+/** The time limits are long, so that a test can hold a reply as long as it needs. */
 const patient: RedisCacheOptions = {
   commandTimeoutMs: 10_000, socketTimeoutMs: 20_000, connectTimeoutMs: 20_000, heartbeatTimeoutMs: 10_000
 }
 
-/** A process with copies that reaches Redis through a proxy, and another that reaches it directly. */
+/** Starts a process with copies that is connected to Redis through a proxy, and another one that is connected directly. */
 async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{
   other: RedisCache; cache: RedisCache; proxy: Proxy; server: RedisServer
 }> {
@@ -23,7 +23,7 @@ async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<
   return { other, cache, proxy, server }
 }
 
-/** Two heartbeats of the process have been answered: all earlier messages have arrived. */
+/** Waits until two heartbeats of the process were answered, so that all earlier messages have arrived. */
 async function messagesArrived (proxy: Proxy): Promise<void> {
   const before = proxy.seen('cache-tracking').length
   await until('two heartbeats are answered', () => proxy.seen('cache-tracking').slice(before).split('pong').length > 3)
@@ -77,7 +77,8 @@ for (const [change, make] of Object.entries(elsewhere)) {
     await make(other, server)
     const changedAt = performance.now()
     let servedAt = changedAt
-    // A late message of the store may drop the copy before the silence does; then Redis is asked, and tokens of the same age are compared.
+    // A late message about the store may remove the copy before the silence is detected. Redis is then read, and remembered tokens of the
+    // same age are compared.
     await until('the old value is not served', async () => {
       const now = performance.now()
       if (await read(cache, 'key') !== 'old') return true
@@ -121,7 +122,7 @@ for (const [write, make, expected] of [
     proxy.hold('cache-tracking', 'down')
     const pending = make(cache)
     t.equal(copyOf(cache, 'key'), undefined, 'from the call on')
-    // Reads that are sent while the write is pending may have the old value; it must not be served later.
+    // Reads that are sent while the write is pending may return the old value, but it must not be served later.
     const reads = Array.from({ length: 20 }, () => cache.get('key'))
     t.match(await pending, { ok: true })
     for (let times = 0; times < 5; times++) t.equal(await read(cache, 'key'), expected)
@@ -140,7 +141,7 @@ t.test('set: after a store of this process, a read from Redis and its message ar
     await messagesArrived(proxy)
     await server.cli('CONFIG', 'RESETSTAT')
     for (let times = 0; times < 20; times++) t.equal(await read(cache, 'key'), round)
-    // The entry, and the generation of which the first store has the message.
+    // Two reads are allowed: of the entry, and of the generation, whose remembered token the message about the first store removes.
     const [, gets] = /cmdstat_get:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats')) ?? []
     t.ok(Number(gets) <= 2, `${gets} reads`)
   }

@@ -8,7 +8,8 @@ import { Masters, movesAtOnce, type Master } from '../../fixtures/masters.js'
 import { until } from '@x/test-kit/redis-server'
 import { Actor, check, checkEnd, LocalSource, sharedNow } from '../../fixtures/world.js'
 
-// SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer, CALLERS=n with more callers in each process.
+// SEED=n repeats the random choices of a run, except those of the network. FOR_SECONDS=n makes it run longer, CALLERS=n uses more callers
+// in each process.
 const { SEED, FOR_SECONDS } = process.env
 const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 400
@@ -26,7 +27,10 @@ t.test('races while slots move', async (t) => {
   t.teardown(() => masters.close())
   const isAtOnce = await movesAtOnce(masters)
 
-  /** Moves the slots of tokens away and mostly back, the generation's more than others, and stays half way for a while. */
+  /**
+   * Moves the slots of tokens away and mostly back again, the generation's slot more often than others. Some moves stay half-finished for a
+   * while.
+   */
   async function moveSlots (prefix: string, random: Random, isOver: () => boolean): Promise<number> {
     const cameFrom = new Map<string, Master>()
     const tokens = ['g', 'g', 'g', 'g', 't:a', 't:b', 't:one:a:0', 't:one:b:1'].map((name) => prefix + name)

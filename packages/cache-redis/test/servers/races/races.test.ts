@@ -8,18 +8,18 @@ import { disturb } from '../../fixtures/disturb.js'
 import { until } from '@x/test-kit/redis-server'
 import { Actor, check, checkEnd, LocalSource, sharedNow, type Happening } from '../../fixtures/world.js'
 
-// SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer, CALLERS=n with more callers in each process,
-// LEVEL=near one level only.
+// SEED=n repeats the random choices of a run, except those of the network. FOR_SECONDS=n makes it run longer, CALLERS=n uses more callers
+// in each process, LEVEL=near runs one level only.
 const { SEED, FOR_SECONDS, LEVEL } = process.env
 const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 200
 const PROCESSES = 4
-// Fewer copies than keys, so that some are evicted.
+// The near cache holds fewer copies than there are keys, so that some copies are evicted.
 const near: RedisCacheOptions = { near: { maxEntries: 40 } }
 const LEVELS: [name: string, RedisCacheOptions, allowanceMs: number][] = [
   ['bounded', { consistency: 'bounded' }, HEARTBEAT_TIMEOUT_MS],
   ['strong', { consistency: 'strong' }, 0],
-  // A removal of a key in another process holds with its message, too.
+  // In this level a removal of a key also reaches other processes by a message, so it has the same allowance.
   ['near', near, HEARTBEAT_TIMEOUT_MS]
 ]
 
@@ -68,7 +68,7 @@ for (const [name, level, allowanceMs] of LEVELS) {
     judge(t, seed, { level, allowanceMs }, actors)
   })
 
-  // Processes take their time to start: once is enough for a short run.
+  // A short run skips the second consistency level, since starting processes takes a long time.
   if (name === 'strong' && FOR_SECONDS === undefined) continue
   t.test(`no call is given what another process invalidated before it (${name}), whatever the network does`, async (t) => {
     const seed = seedOf()

@@ -4,10 +4,10 @@ import { begin, clientOf, isSettled, read, startCache, startProxy, startServer, 
 import type { Proxy } from '../../fixtures/proxy.js'
 import { until, type RedisServer } from '@x/test-kit/redis-server'
 
-/** Patient, so that a reply can be held as long as a test needs. */
+/** The time limits are long, so that a test can hold a reply as long as it needs. */
 const patient: RedisCacheOptions = { commandTimeoutMs: 10_000, socketTimeoutMs: 20_000, connectTimeoutMs: 20_000 }
 
-/** One process that reaches Redis through a proxy, and another that reaches it directly. */
+/** Starts one process that is connected to Redis through a proxy, and another one that is connected directly. */
 async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{
   near: RedisCache; far: RedisCache; proxy: Proxy; server: RedisServer
 }> {
@@ -18,7 +18,10 @@ async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<
   return { near, far, proxy, server }
 }
 
-/** A message has arrived: it was passed on, and after it two replies to heartbeats, of which the second was asked for later. */
+/**
+ * Waits until a message has arrived: it was passed on, and so were two later replies to heartbeats, the second of which was requested after
+ * the message.
+ */
 async function messagesArrived (proxy: Proxy, text: string): Promise<void> {
   await until(`the message about ${text} is there`, () => {
     const seen = proxy.seen('cache-tracking')
@@ -27,7 +30,7 @@ async function messagesArrived (proxy: Proxy, text: string): Promise<void> {
   })
 }
 
-/** Two processes; a call of the far one hangs, with the old token in a reply that the proxy holds. */
+/** Starts two processes and a call of `far` that hangs: the proxy holds a reply with the old token. */
 async function slowCall<T> (t: Test, call: (far: RedisCache) => Promise<T>): Promise<{
   near: RedisCache; far: RedisCache; proxy: Proxy; slow: Promise<T>
 }> {
@@ -119,7 +122,7 @@ t.test('get: nothing that is read while trust breaks is remembered', async (t) =
   proxy.cut('cache-tracking')
   await until('the cut is noticed', () => far.status().tracking === 'in doubt')
   t.match(await near.tags.invalidate('tag'), { ok: true })
-  // A tracking connection alone is armed again; the reply comes after that.
+  // The tracking connection works again before the held reply is released.
   await until('tracking is back', () => far.status().tracking === 'trusted')
   proxy.release('cache', 'down')
   await slow
@@ -221,7 +224,7 @@ t.test('invalidate: soft leaves an entry as stale in every process, and hard tak
     t.equal(await read(cache, 'key'), null)
     t.match(await cache.getEntry('key'), { ok: true, value: { value: 1, fresh: false } })
   }
-  // The load of a soft invalidation is as outdated as that of a hard one.
+  // A value whose load began before a soft invalidation is outdated, as it is with a hard one.
   const snapshot = await begin(far, 'tag')
   t.match(await near.tags.invalidate('tag', { soft: true }), { ok: true })
   valueOf(await far.set('later', 2, { ttl: 600, snapshot }))

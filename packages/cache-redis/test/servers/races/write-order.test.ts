@@ -9,7 +9,7 @@ t.setTimeout(300_000)
 
 const LARGE = 'large '.repeat(100)
 
-/** A compression that waits until it is let go, and gives what `gives` says. */
+/** Makes a compression that waits until `letGo` is called, and then returns the result that `gives` determines. */
 function held (): { compression: Compression; letGo: () => void } {
   let letGo = (): void => {}
   const isLetGo = new Promise<void>((resolve) => { letGo = resolve })
@@ -39,7 +39,7 @@ t.test('set, del: a value whose tokens have to be asked for does not land behind
   const server = await startServer(t)
   const cache = await startCache(t, { url: server.url })
   valueOf(await cache.set('other', 1))
-  // Its own message has come; the generation is remembered from now on.
+  // The test waits until the message about the process's own store has arrived; from then on the generation is remembered.
   await until('a read is one command', async () => {
     await server.cli('CONFIG', 'RESETSTAT')
     for (let times = 0; times < 5; times++) t.equal(await read(cache, 'other'), 1)
@@ -49,7 +49,7 @@ t.test('set, del: a value whose tokens have to be asked for does not land behind
   t.equal(await read(cache, 'key'), 'new')
 })
 
-/** A single server, and a Cluster. */
+/** The kinds of deployment: a single server, and a Cluster. */
 const kinds: Record<string, (t: Test) => Promise<RedisCacheOptions>> = {
   single: async (t) => ({ url: (await startServer(t)).url }),
   cluster: async (t) => {
@@ -100,14 +100,14 @@ t.test('set: what it replaces is not served again, also where the process has no
 t.test('set: one that timed out while it waited for its turn is not sent any more: another process may have written meanwhile', async (t) => {
   const server = await startServer(t)
   const proxy = await startProxy(t, server.port)
-  // Without a time limit of its own the client never gives up the connection.
+  // The client has no time limit of its own, so that it does not give up the connection.
   const client = new Redis(proxy.port, { enableOfflineQueue: false })
   t.teardown(() => client.disconnect())
   const near = await startCache(t, { client, commandTimeoutMs: 300, heartbeatTimeoutMs: 60_000 })
   const far = await startCache(t, { url: server.url, commandTimeoutMs: 5000 })
   const lease = valueOf(await near.leases.take('key', { ttl: 60 }))
   proxy.hold('cache', 'up')
-  // A loaded value is stored only while its mark exists; the plain store waits behind it.
+  // The first store is of a loaded value, which is stored only while its mark exists; the plain store waits behind it.
   for (const late of await Promise.all([near.set('key', 'loaded', { snapshot: lease }), near.set('key', 'late')])) {
     t.match(late, { ok: false, error: { code: 'CACHE_ERR_TIMEOUT' } })
   }

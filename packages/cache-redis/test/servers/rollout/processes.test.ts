@@ -10,12 +10,12 @@ t.setTimeout(1_200_000)
 
 const PAUSE_MS = 100
 
-/** A stage of minutes that last a fifth of a second; it is left upwards after a few of them. */
+/** A stage whose minutes last a fifth of a second; the canary goes on to the next stage after a few of them. */
 const QUICK = { holdHours: 5 / 60, minSample: 50, go: { errorPercent: 50 }, back: {} }
 const STAGES = [{ percent: 10, ...QUICK }, { percent: 50, ...QUICK }, { percent: 100, ...QUICK }]
-/** A canary that goes on by itself within seconds. */
+/** A canary that goes through its stages by itself within seconds. */
 const AUTO = { stages: STAGES, baselineHours: 5 / 60, minuteMs: 200, rampSeconds: 0 }
-/** A canary that only an operator moves. */
+/** A canary that changes its stage only on an operator's action. */
 const HELD = { ...AUTO, baselineHours: 8000, stages: STAGES.map((stage) => ({ ...stage, holdHours: 8000 })) }
 
 interface View {
@@ -29,7 +29,7 @@ interface View {
 }
 interface Status { view: View; percent: number; changes: { percent: number; at: number }[]; problems: string[] }
 
-/** One app of several processes on one Redis. */
+/** One app with several processes on one Redis server. */
 class App {
   readonly children: Child[] = []
   readonly #t: Test
@@ -58,7 +58,7 @@ class App {
       await until(what, async () => {
         last = await this.statuses(of)
         if (last.every(condition)) return true
-        // A status takes each process longer than its other work: what is awaited takes seconds.
+        // The pause is long, since a status takes each process longer than its other work, and the awaited condition takes seconds.
         await wait(PAUSE_MS)
         return false
       }, 180_000)
@@ -105,7 +105,7 @@ t.test('an operator\'s action is in all of four processes within a second', asyn
 
 t.test('the decider is killed: another goes on, and all have the same stage', async (t) => {
   const app = new App(t, await startServer(t))
-  // The first process has the lease. Without requests it goes to the first stage and waits there.
+  // The first process gets the lease. Without requests it goes to the first stage, where it waits.
   const [decider] = await app.start(1, AUTO)
   await app.all('it has begun', ({ percent }) => percent === 10)
   await app.start(3, AUTO)
@@ -174,7 +174,7 @@ t.test('two versions of the app, or two apps with one prefix, whose stages diffe
     t.equal(problems.filter((line) => /other stages or criteria/.test(line)).length, 1, 'it is logged once')
   }
   for (const { view } of await app.statuses(old)) t.equal(view.problem, undefined)
-  // The kill switch of either version is that of both.
+  // A kill switch that is used in a process of one version affects the processes of both versions.
   t.match(await app.act(young[0]!, { action: 'off' }), { statusCode: 200 })
   await app.all('all are off', ({ percent, view }) => percent === 0 && view.killed)
 })
@@ -188,7 +188,7 @@ t.test('the processes of the deciding version are killed: those of the next vers
   const young = await app.start(2, { ...HELD, stages: [{ ...STAGES[0]!, percent: 20 }, STAGES[2]!] })
   await app.all('the next version follows', ({ percent, view }) => percent === 50 && /other stages or criteria/.test(view.problem ?? ''), young)
   for (const child of old) await app.kill(child)
-  // The lease of a killed decider lasts 15 s; two minutes of this plan are less than half a second.
+  // The takeover takes more than 15 s, the lease of a killed decider. Two minutes of this plan add less than half a second.
   await app.all('one of the next version decides', ({ percent, view }) => percent === 20 && view.stage === 1 && view.problem === undefined)
   const [{ view }] = await app.statuses() as [Status]
   t.match(view.history[0], { from: 50, to: 20, by: 'canary', reason: /another plan/ })

@@ -6,7 +6,7 @@ import { startServer } from '../../fixtures/caches.js'
 
 t.setTimeout(300_000)
 
-/** The rights that the README names for a cache, and those that the rollout needs besides. */
+/** The rights in the README that a cache needs; the next constant has the further rights that the rollout needs. */
 const CACHE = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname'
 const CLUSTER = '+cluster|slots +cluster|info +asking +readonly +readwrite'
 const ROLLOUT = '+lpush +ltrim +lrange +hset +hlen +hexists +hkeys +hmget'
@@ -15,7 +15,7 @@ const ADMIN = ['-a', 'admin', '--no-auth-warning']
 
 async function startAs (t: Test, server: RedisServer, mode: 'single' | 'cluster', rights: string, warnings: string[] = []): Promise<RedisCache> {
   await server.cli('ACL', 'SETUSER', 'least', 'reset', 'on', '>secret', '~cache:*', ...rights.split(' '))
-  // Commands before the authentication must not succeed because of the default user.
+  // The default user gets a password, so that no command before the authentication can succeed.
   await server.cli('CONFIG', 'SET', 'requirepass', 'admin')
   const cache = new RedisCache({ mode, url: server.url, username: 'least', password: 'secret', maxTags: 10 }, { onWarning: ({ message }) => { warnings.push(message) } })
   t.teardown(() => cache.close())
@@ -23,7 +23,7 @@ async function startAs (t: Test, server: RedisServer, mode: 'single' | 'cluster'
   return cache
 }
 
-/** A Cluster of one node that serves all slots. */
+/** Starts a Cluster of one node that serves all slots. */
 async function startNode (t: Test): Promise<RedisServer> {
   const node = await startServer(t, '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-port', async () => String(await freePort()))
   await node.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')

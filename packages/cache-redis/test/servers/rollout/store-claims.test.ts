@@ -8,12 +8,12 @@ import { makeCache, newPrefix } from '../../fixtures/contract.js'
 
 t.setTimeout(300_000)
 
-/** Makes stores of one deployment: those of one prefix share what they hold, as processes do. */
+/** Makes stores of one deployment. Stores with the same prefix share their contents, like the stores of several processes. */
 type Make = (prefix: string) => Promise<RolloutStore>
 
 const text = (revision: number, more: object = {}): string => JSON.stringify({ format: 1, revision, ...more })
 
-/** The claims that hold for every store; `canShare`: several stores may have one prefix. */
+/** Declares the claims that every store must meet; `canShare`: several stores may have the same prefix. */
 function testStore (name: string, make: Make, canShare = true): void {
   const both = async (): Promise<[RolloutStore, RolloutStore]> => {
     const prefix = newPrefix()
@@ -65,7 +65,7 @@ function testStore (name: string, make: Make, canShare = true): void {
     const [one, two] = await both()
     const calls = [0, 0, 0]
     const stops = [one, one, two].map((store, at) => store.watch(() => { calls[at]!++ }))
-    // The first call is that of the subscription, before which changes may have been missed.
+    // A listener is called once at the subscription, since earlier changes may have been missed.
     if (canShare) await until('all are subscribed', () => calls.every((count) => count > 0))
     const before = [...calls]
     await two.replace(text(1), 1, undefined)
@@ -101,7 +101,7 @@ function testStore (name: string, make: Make, canShare = true): void {
     t.same(await one.reports(29_000_000), [])
     const bytes = Uint8Array.from({ length: 256 }, (_, at) => at)
     await one.report(29_000_000, 'a', Uint8Array.of(9))
-    // A view of a larger buffer, as an encoder gives it.
+    // The bytes are a part of a larger buffer, like those that an encoder returns.
     await one.report(29_000_000, 'a', new Uint8Array(bytes.buffer, 250, 6))
     await two.report(29_000_000, 'b', bytes)
     await two.report(29_000_001, 'b', Uint8Array.of())
@@ -138,7 +138,7 @@ testStore('single', async (keyPrefix) => (await ended({ keyPrefix, url: server.u
 testStore('cluster', async (keyPrefix) => (await ended({ keyPrefix, mode: 'cluster', url: cluster.urls })).rolloutStore)
 testStore('sentinel', async (keyPrefix) => (await ended({ keyPrefix, mode: 'sentinel', url: sentinels.urls })).rolloutStore)
 
-/** A cache that is closed with the tests. */
+/** Makes a cache that is closed with the tests. */
 async function ended (options: Parameters<typeof makeCache>[0]): ReturnType<typeof makeCache> {
   const cache = await makeCache(options)
   t.teardown(() => cache.close())
@@ -170,7 +170,7 @@ t.test('cluster: the slot of the rollout moves while it is used', async (t) => {
   const moving = cluster.moveSlotOf(`${keyPrefix}{rollout}:state`).finally(() => { isOver = true })
   let hasGoneOn = 0
   while (!isOver || hasGoneOn < 5) {
-    // During the move Redis may answer that it cannot serve several keys now; the caller then reads what holds.
+    // During the move Redis may refuse an operation on several keys. The test then reads the present revision.
     const isDone = await rolloutStore.replace(text(revision + 1), revision + 1, revision, `${revision + 1}`).catch((error: Error & { code?: string }) => {
       t.match(error.code, /^CACHE_ERR_(UNAVAILABLE|TIMEOUT)$/, error.message)
       return undefined

@@ -12,7 +12,7 @@ t.setTimeout(300_000)
 const options: RedisCacheOptions = { breaker: { probeMs: 200 } }
 const text = (revision: number): string => JSON.stringify({ format: 1, revision })
 
-/** One call of each method of a store. */
+/** Returns one call of each method of a store. */
 function calls (store: RolloutStore): [string, () => Promise<unknown>][] {
   return [
     ['now', () => store.now()],
@@ -46,9 +46,9 @@ for (const [what, signal] of [['killed', 'SIGKILL'], ['stopped', 'SIGSTOP']] as 
     const before = heard
     if (signal === 'SIGKILL') await server.start()
     else server.signal('SIGCONT')
-    // A connection that was open all the time has missed nothing.
+    // The watcher is called only after a lost connection; a connection that stayed open has missed no message.
     if (signal === 'SIGKILL') await until('the watcher is called once Redis is back', () => heard > before)
-    // Without a file a killed server has nothing left.
+    // A killed server has lost the state, since it stores nothing on disk.
     await until('the state is as Redis has it', async () => await store.read().catch(() => 'away') === (signal === 'SIGKILL' ? undefined : text(1)))
     const after = heard
     await until('it can be written', () => store.replace(text(2), 2, signal === 'SIGKILL' ? undefined : 1).catch(() => false))
