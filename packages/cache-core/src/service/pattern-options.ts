@@ -39,7 +39,7 @@ export const patternSchema = Type.Object({
    */
   schema: Type.Optional(Type.Unsafe<ValueSchema>(Type.Refine(Type.Unknown(), isSchema, () => 'a Standard Schema, a TypeBox or JSON Schema, or a function'))),
   /**
-   * The version of the values, a part of the keys in the store: entries of another version are misses.
+   * The version of the values, a part of the keys in the store: entries of another version are misses. Raise it by one at a time.
    * @default none
    */
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
