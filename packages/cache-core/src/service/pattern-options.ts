@@ -28,7 +28,8 @@ export const patternSchema = Type.Object({
    */
   staleIfError: window(),
   /**
-   * Tags that each entry has besides those of its call, so that one invalidation removes the entries of the pattern. At most 8.
+   * Tags that each entry has besides those of its call, so that one invalidation removes the entries of the pattern. At most 8, which count
+   * among the 64 tags of an entry.
    * @default none
    */
   tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: MAX_TAG_LENGTH }), { maxItems: 8 })),
