@@ -34,9 +34,9 @@ function announce (text) {
   news.textContent = text
 }
 
-/** Sends a request to the app. Resolves with the status and the JSON of the response. */
+/** Asks the app, with the query of the page: the guard may want a token in it. Resolves with the status and the JSON of its response. */
 async function ask (path, body) {
-  const response = await fetch(base + path, {
+  const response = await fetch(base + path + location.search, {
     headers: { accept: 'application/json', ...body === undefined ? {} : { 'content-type': 'application/json' } },
     cache: 'no-store',
     signal: AbortSignal.timeout(TIME_LIMIT_MS),

@@ -6,7 +6,7 @@ import { deferred, settle } from '@x/test-kit/deferred'
 import type { FakeClock } from '@x/test-kit/fake-clock'
 import { ForeignCache } from '@x/test-kit/foreign-caches'
 import { countsOf, makeClient } from '@x/test-kit/make-client'
-import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
+import { SharedCache, SharedStore, type Carry } from '@x/test-kit/shared-store'
 
 const KEY = 'user:1'
 
@@ -177,3 +177,67 @@ t.test('getOrSet: a waiter that begins a load in place of an aborted one has no 
   await t.rejects(first, { name: 'AbortError' })
   t.equal(await waiter, 'loaded')
 })
+
+const removals: Record<string, (cache: Cache) => Promise<unknown>> = {
+  del: (cache) => cache.del(KEY),
+  'tags.invalidate': (cache) => cache.tags!.invalidate('users'),
+  clear: (cache) => cache.clear!()
+}
+
+for (const [name, remove] of Object.entries(removals)) {
+  for (const options of [{ ttl: 10, staleIfError: 60 }, { ttl: 10, staleWhileRevalidate: 60 }, { ttl: 10, staleIfError: 60, lock: true }]) {
+    t.test(`getOrSet: ${name} in another process before the lease of a load leaves it no stale value (${Object.keys(options).join(', ')})`, async (t) => {
+      const { client, clock, far, before } = twoProcesses()
+      await client.getOrSet(KEY, () => ADA, { ...options, tags: ['users'] })
+      await settle()
+      clock.advance(12)
+      before('take', () => remove(far))
+      const seen: unknown[] = []
+      await client.getOrSet(KEY, ({ stale }) => {
+        seen.push(stale)
+        return { name: 'Grace', etag: 'g1' }
+      }, { ...options, tags: ['users'] })
+      await settle()
+      t.same(seen, [undefined])
+      t.match(await far.get(KEY), { value: { name: 'Grace' } })
+    })
+  }
+}
+
+t.test('getOrSet: a value that another process stores before the lease of a load is its stale value', async (t) => {
+  const { client, clock, far, before } = twoProcesses()
+  const options = { ttl: 10, staleIfError: 60 }
+  await client.getOrSet(KEY, () => ADA, options)
+  await settle()
+  clock.advance(12)
+  before('take', () => far.set(KEY, { name: 'Grace', etag: 'g1' }, { ttl: 10 }))
+  t.match(await client.getOrSet(KEY, ({ unchanged }) => unchanged(), options), { name: 'Grace' })
+})
+
+t.test('getOrSet: a load whose store is away after the read of a stale value has no stale value, and does not ask again', async (t) => {
+  const { client, clock, cache, before } = twoProcesses()
+  const options = { ttl: 10, staleIfError: 60 }
+  await client.getOrSet(KEY, () => ADA, options)
+  await settle()
+  clock.advance(12)
+  before('getEntry', () => { cache.isAway = true })
+  cache.calls.length = 0
+  t.equal(await client.getOrSet<unknown>(KEY, ({ stale }) => stale === undefined ? 'loaded' : 'stale', options), 'loaded')
+  t.same(cache.calls.map((call) => call.split(' ')[0]), ['getEntry', 'take'])
+})
+
+/** A client, and the cache of another process on the same store; `before` runs a function once, in front of an operation of the client's cache. */
+function twoProcesses () {
+  let next: { operation: string; run: () => unknown } | undefined
+  const carry: Carry = async (operation, carryOut) => {
+    const due = next?.operation === operation ? next : undefined
+    if (due !== undefined) {
+      next = undefined
+      await due.run()
+    }
+    return carryOut()
+  }
+  const { client, clock, impl: cache } = makeClient((clock) => new SharedCache(new SharedStore(clock), carry))
+  const before = (operation: string, run: () => unknown): void => { next = { operation, run } }
+  return { client, clock, cache, far: new SharedCache(cache.store), before }
+}

@@ -127,6 +127,33 @@ t.test('tags: a set with a snapshot has the tags of the snapshot', async (t) => 
   t.same((await entryOf(client, 'item:1'))?.tags, ['a'])
 })
 
+t.test('tags: those of the pattern count among the 64 of an entry, and the error of a call with too many names them', async (t) => {
+  const { client, registry } = clientOf({ item: { tags: ['items', 'tag 1', 'all'] } })
+  const messages: string[] = []
+  registry.events.on('failed', (_impl, _operation, error) => { messages.push(error.message) })
+  const tagsOf = (count: number): string[] => Array.from({ length: count }, (_, at) => `tag ${at}`)
+  const message = /got 65 tags, of which option "patterns" added 2 \("items", "all"\)$/
+  const named = client.namespace('item')
+  const calls: ((count: number) => Promise<unknown>)[] = [
+    (count) => client.set('item:1', 1, { tags: tagsOf(count) }),
+    (count) => client.getOrSet('item:2', () => 1, { tags: tagsOf(count) }),
+    (count) => client.getOrSet('item:3', () => 1, { tags: tagsOf(count), coveringTags: [] }),
+    (count) => client.getOrSet('item:4', () => 1, { tags: () => tagsOf(count).slice(1), coveringTags: ['tag 0'] })
+  ]
+  for (const [at, call] of calls.entries()) {
+    // The tag of the pattern that the call itself has counts once; that of a function is not known when the pattern's tags are added.
+    await call(at === 3 ? 61 : 62)
+    t.equal((await entryOf(client, `item:${at + 1}`))?.tags.length, at === 3 ? 63 : 64)
+    t.same(messages.splice(0), [])
+    await client.del(`item:${at + 1}`)
+    await call(63)
+    t.equal(await entryOf(client, `item:${at + 1}`), null)
+    t.match(messages.splice(0).at(-1), at === 3 ? /got 65 tags, of which option "patterns" added 3/ : message)
+  }
+  await named.set('5', 1, { tags: tagsOf(62) })
+  t.match(messages, [/got 66 tags, of which option "patterns" added 3 \("items", "tag 1", "all"\)$/])
+})
+
 t.test('tags: an implementation without tags stores the entry without them', async (t) => {
   const { client, registry } = clientOf()
   const cache = new ThreeMethodCache()

@@ -133,15 +133,15 @@ t.test('version: entries of another version, and of keys without one, are misses
   t.same(await impl.get('order:1'), { ok: true, value: 5 }, 'another pattern has no version')
 })
 
-t.test('version: a removal reaches the version before and keys without a version, a tag reaches every version', async (t) => {
+t.test('version: a removal reaches the versions beside it and keys without a version, a tag reaches every version', async (t) => {
   for (const make of [() => new MemoryCache(), () => new ThreeMethodCache()]) {
     const impl = make()
-    const clients = [{}, { version: 1 }, { version: 2 }, { version: 3 }].map((user) => clientOf(user, impl).client)
+    const clients = [{}, { version: 1 }, { version: 2 }, { version: 3 }, { version: 4 }].map((user) => clientOf(user, impl).client)
     for (const remove of [(client: CacheClient) => client.del('user:1'), (client: CacheClient) => client.delMany(['user:1'])]) {
       for (const client of clients) await client.set('user:1', 1)
       const removed = await remove(clients[2]!)
       if (!removed.ok) continue
-      t.same(await Promise.all(clients.map(async (client) => (await client.get('user:1') as { value: unknown }).value)), [null, null, null, 1])
+      t.same(await Promise.all(clients.map(async (client) => (await client.get('user:1') as { value: unknown }).value)), [null, null, null, null, 1])
     }
   }
   const impl = new MemoryCache()
@@ -149,6 +149,35 @@ t.test('version: a removal reaches the version before and keys without a version
   for (const client of clients) await client.set('user:1', 1, { tags: ['a'] })
   await clients[0]!.tags.invalidate('a')
   t.same(await Promise.all(clients.map(async (client) => (await client.get('user:1') as { value: unknown }).value)), [null, null, null])
+})
+
+t.test('version: lowered by a rollback and raised again, it reads the entries of before, without those that were removed meanwhile', async (t) => {
+  for (const [make, remove] of [
+    [() => new MemoryCache(), (client: CacheClient) => client.del('user:1')],
+    [() => new MemoryCache(), (client: CacheClient) => client.delMany(['user:1'])],
+    [() => new ThreeMethodCache(), (client: CacheClient) => client.del('user:1')]
+  ] as const) {
+    const impl = make()
+    const second = clientOf({ version: 2 }, impl).client
+    await second.set('user:1', 'before')
+    await second.set('user:2', 'before')
+    const first = clientOf({ version: 1 }, impl).client
+    t.equal(await first.getOrSet('user:1', () => 'of version 1'), 'of version 1')
+    t.match(await remove(first), { ok: true })
+    const again = clientOf({ version: 2 }, impl).client
+    t.equal(await again.getOrSet('user:1', () => 'after'), 'after')
+    t.equal(await again.getOrSet('user:2', () => 'loaded again'), 'before')
+  }
+})
+
+t.test('version: changed at run time and back, it reads the entries of before, without those that were removed meanwhile', async (t) => {
+  const { client, registry } = clientOf({ version: 2 })
+  await client.set('user:1', 'before')
+  await client.set('user:2', 'before')
+  registry.patterns.set('user', { version: 1 })
+  await client.del('user:1')
+  registry.patterns.set('user', { version: 2 })
+  t.same(await client.getMany(['user:1', 'user:2']), { ok: true, value: [null, 'before'] })
 })
 
 t.test('version: a change at run time applies at once, and events name the keys of the app', async (t) => {

@@ -79,11 +79,20 @@ t.test('loadsOf: durations, failures, and a moving average that follows', async 
   t.equal(loads.recent, 0)
   loads.record(1, false)
   t.equal(loads.recent, 1, 'the first load is the average')
-  loads.record(3, true)
+  loads.record(3, false)
   t.ok(loads.recent > 1 && loads.recent < 3)
   for (let load = 0; load < 200; load++) loads.record(0.1, false)
   t.ok(Math.abs(loads.recent - 0.1) < 0.01, 'old loads are forgotten')
-  t.same([loads.durations.count, loads.failures, loads.keyPattern], [202, 1, 'user'])
+  t.same([loads.durations.count, loads.failures, loads.keyPattern], [202, 0, 'user'])
+})
+
+t.test('loadsOf: a load that failed is in the histogram, and not in the duration that a hit saves', async (t) => {
+  const loads = new Stats().loadsOf('user')
+  loads.record(30, true)
+  t.match(loads, { recent: 0, failures: 1, succeeded: { count: 0, sum: 0 }, durations: { count: 1 } })
+  loads.record(2, false)
+  loads.record(0, true)
+  t.match(loads, { recent: 2, failures: 2, succeeded: { count: 1, sum: 2 }, durations: { count: 3, sum: 32 } })
 })
 
 t.test('loadsOf: shares its patterns with the counters of all implementations', async (t) => {

@@ -3,6 +3,7 @@ import type { CacheError } from './errors.js'
 import { keyInvalid, tagInvalid, ttlInvalid, valueInvalid } from './errors.js'
 import type { SerializerName } from './isolation.js'
 import { checkNames } from './option-names.js'
+import { countText } from './reserved-tags.js'
 
 /** The maximum length of a key in UTF-16 units. */
 export const MAX_KEY_LENGTH = 1024
@@ -40,7 +41,7 @@ export function checkKeys (keys: unknown): CacheError | undefined {
 /** Returns the first error in a list of tags, if any. */
 export function checkTags (tags: unknown): CacheError | undefined {
   if (!Array.isArray(tags)) return tagInvalid(`${typeof tags} instead of an array`)
-  if (tags.length > MAX_TAGS) return tagInvalid(`${tags.length} tags`)
+  if (tags.length > MAX_TAGS) return tagInvalid(countText(tags as string[]))
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || !tag.isWellFormed()) {
       return tagInvalid(describe(tag, MAX_TAG_LENGTH))

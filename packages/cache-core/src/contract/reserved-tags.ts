@@ -15,13 +15,34 @@ export function ofNamespace (tags: string[]): string[] {
   return tags
 }
 
-/** Returns a list of tags with further tags; a list that a namespace made stays marked as one. */
-export function withTags (tags: string[], more: readonly string[]): string[] {
-  const all = [...tags, ...more.filter((tag) => !tags.includes(tag))]
+/** The tags that the options of a key pattern added to a list, by the list: the error of a list that is too long names them. */
+const ofPatterns = new WeakMap<readonly string[], readonly string[]>()
+
+/** Returns a list of tags with those of the key's pattern; a list that a namespace made stays marked. */
+export function withPatternTags (tags: string[], own: readonly string[]): string[] {
+  const added = own.filter((tag) => !tags.includes(tag))
+  const all = [...tags, ...added]
+  ofPatterns.set(all, added)
   return ofNamespaces.has(tags) ? ofNamespace(all) : all
 }
 
-/** Returns the error in tags of the app that are reserved for namespaces, if any. The form of the tags must have been checked before. */
+/** Returns a list of tags with further ones, each of them once; the tags of a key pattern among `tags` are those of `from`. */
+export function joinedTags (tags: readonly string[], more: readonly string[], from: readonly string[] | undefined): string[] {
+  const all = [...new Set([...tags, ...more])]
+  const added = from === undefined ? undefined : ofPatterns.get(from)
+  if (added !== undefined) ofPatterns.set(all, added)
+  return all
+}
+
+/** Returns the number of tags in a list as text, with those that the options of a key pattern added. */
+export function countText (tags: readonly string[]): string {
+  const added = ofPatterns.get(tags) ?? []
+  return added.length === 0
+    ? `${tags.length} tags`
+    : `${tags.length} tags, of which option "patterns" added ${added.length} (${added.map((tag) => JSON.stringify(tag)).join(', ')})`
+}
+
+/** Returns the error in tags of the app that are reserved for namespaces, if any. The caller has checked the tags otherwise. */
 export function checkReserved (tags: readonly string[] | undefined): CacheError | undefined {
   if (tags === undefined || ofNamespaces.has(tags) || !tags.some((tag) => RESERVED_TAG.test(tag))) return undefined
   return tagInvalid('a colon before a name, which is the tag of a namespace')

@@ -93,7 +93,8 @@ export class FlightRunner {
       if (entry !== null) call.stale = { value: entry.value, age: entry.age }
     }
     const snapshot = await this.#store.capture(call, flight)
-    // A value that was removed or invalidated since this call read it is not given to the loader.
+    if (call.stale !== undefined && !target.isLocal) call.stale = snapshot === null ? undefined : await this.#store.staleNow(call)
+    // A value that was removed or invalidated since it was read is not given to the loader.
     const load = new Load(key, flight.isSuperseded ? undefined : call.stale)
     const leave = this.#enter(call, flight, lock)
     let value: T

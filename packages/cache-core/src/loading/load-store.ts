@@ -1,5 +1,6 @@
 import type { Entry, Lease, SetOptions, TagSnapshot } from '../contract/cache.js'
 import type { CacheError } from '../contract/errors.js'
+import type { StaleValue } from '../contract/loader.js'
 import type { Call, Fail, Proof } from './call.js'
 import type { Flight } from './single-flight.js'
 import { limitOf, LOAD_LIMIT_MS } from './load.js'
@@ -43,6 +44,15 @@ export class LoadStore {
     this.fail(target, 'get', result.error)
     if (AWAY.has(result.error.code)) call.isStoreAway = true
     return null
+  }
+
+  /**
+   * Reads the stale value of a load again, after the lease or the snapshot of its tags: another process may have removed the value since it
+   * was read, and a lease taken after the removal does not prevent that `unchanged()` stores the value again.
+   */
+  async staleNow<T> (call: Call<T>): Promise<StaleValue | undefined> {
+    const entry = await this.read(call, false)
+    return entry === null ? undefined : { value: entry.value, age: entry.age }
   }
 
   /** Takes a lease for the load, or a snapshot of its tags, before the load; `null`: the loaded value must not be stored. */

@@ -5,7 +5,7 @@ import type { GetOrSetOptions } from '../contract/loader.js'
 import type { Flight } from './single-flight.js'
 import { isPromise } from '../lib/harmless.js'
 import { checkNames } from '../contract/option-names.js'
-import { checkReserved } from '../contract/reserved-tags.js'
+import { checkReserved, joinedTags } from '../contract/reserved-tags.js'
 
 const NO_TAGS: string[] = []
 
@@ -66,7 +66,7 @@ export function storeOptions<T> (
       if (isPromise(late)) return tagInvalid('a promise')
       const error = checkAppTags(late)
       if (error !== undefined) return error
-      tags = [...new Set([...tags, ...late])]
+      tags = joinedTags(tags, late, options.coveringTags)
     }
   } catch (cause) {
     return tagInvalid('a tags function that threw', { cause })

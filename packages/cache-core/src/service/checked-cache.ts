@@ -1,4 +1,4 @@
-import type { Cache, Entry, LeaseOptions, Lock, LockOptions, Lease, ReadHint, SetItem, SetOptions } from '../contract/cache.js'
+import type { Cache, CacheLeases, Entry, LeaseOptions, Lock, LockOptions, Lease, ReadHint, SetItem, SetOptions } from '../contract/cache.js'
 import { schemaRefused } from '../contract/errors.js'
 import { DONE, err, MISS, STORED_NULL, type Result } from '../contract/result.js'
 import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
@@ -7,10 +7,23 @@ import { NULL_MARKER } from './implementation-result.js'
 import type { KeyRule, KeyRules } from './key-rule.js'
 
 /**
- * An implementation behind the rules of key patterns: keys in the store contain the version of their pattern, a stored value that does not
- * match the schema is a miss, and a new value that does not match is not stored. Calls for keys without a rule are passed on unchanged.
+ * The members of the contract without a key or value: they bypass the rules. Any other member is one that `CheckedCache` has to forward, or
+ * the compilation fails: a new member would otherwise reach the implementation under the app's key.
  */
-export class CheckedCache implements Immediate, NearReads {
+type Unkeyed = 'name' | 'passThrough' | 'isLocal' | 'tags' | 'leases' | 'clear' | 'health' | 'status' | 'close'
+type UnkeyedOfLeases = 'isCurrent' | 'release'
+
+/** The calls of an implementation with keys and values. */
+export type KeyedCalls = Pick<Required<Cache>, Exclude<keyof Cache, Unkeyed>>
+
+/** The calls of leases with keys. */
+export type KeyedLeaseCalls = Pick<CacheLeases, Exclude<keyof CacheLeases, UnkeyedOfLeases>>
+
+/**
+ * An implementation behind the rules of key patterns: keys have the version of their pattern, a stored value that does not pass the schema
+ * is a miss, and a value that does not pass is not stored. Calls for keys without a rule are those of the implementation.
+ */
+export class CheckedCache implements KeyedCalls, KeyedLeaseCalls, Immediate, NearReads {
   readonly #impl: Cache
   readonly #rules: KeyRules
   readonly #stats: ImplStats

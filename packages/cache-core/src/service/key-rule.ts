@@ -6,8 +6,8 @@ export class KeyRule {
   readonly keyPattern: string
   readonly #check: ((value: unknown) => Refusal) | undefined
   readonly #suffix: string
-  readonly #before: string | undefined
-  /** Whether it was reported that a stored value, or a loaded value, does not match the schema. */
+  readonly #neighbours: readonly string[]
+  /** Whether it was reported that a stored value, or a loaded one, does not pass. */
   readonly reported = { stored: false, loaded: false }
 
   /**
@@ -18,7 +18,7 @@ export class KeyRule {
     this.keyPattern = keyPattern
     this.#check = schema === undefined ? undefined : checkOf(schema)
     this.#suffix = version === undefined ? '' : suffixOf(version)
-    this.#before = version === undefined || version === 1 ? undefined : suffixOf(version - 1)
+    this.#neighbours = version === undefined ? [] : [...version === 1 ? [] : [suffixOf(version - 1)], suffixOf(version + 1), '']
   }
 
   /** Returns the key under which the implementation holds the entry of this version. */
@@ -27,12 +27,11 @@ export class KeyRule {
   }
 
   /**
-   * Returns the keys in the store that a removal removes: those of this version, of the previous version, and without a version. Processes
-   * with the previous version may still run.
+   * Returns the keys that a removal removes: of this version, of those before and after it, and without a version. Processes of the version
+   * before may still run, and after a rollback the version after it is deployed again while its entries live.
    */
   removedBy (key: string): string[] {
-    if (this.#suffix === '') return [key]
-    return this.#before === undefined ? [key + this.#suffix, key] : [key + this.#suffix, key + this.#before, key]
+    return [key + this.#suffix, ...this.#neighbours.map((suffix) => key + suffix)]
   }
 
   /** Returns the reason why a value does not match the schema; `undefined`: the value matches, or there is no schema. */

@@ -28,7 +28,8 @@ export const patternSchema = Type.Object({
    */
   staleIfError: window(),
   /**
-   * Tags that each entry has besides those of its call, so that one invalidation removes the entries of the pattern. At most 8.
+   * Tags that each entry has besides those of its call, so that one invalidation removes the entries of the pattern. At most 8, which count
+   * among the 64 tags of an entry.
    * @default none
    */
   tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: MAX_TAG_LENGTH }), { maxItems: 8 })),
@@ -39,7 +40,7 @@ export const patternSchema = Type.Object({
    */
   schema: Type.Optional(Type.Unsafe<ValueSchema>(Type.Refine(Type.Unknown(), isSchema, () => 'a Standard Schema, a TypeBox or JSON Schema, or a function'))),
   /**
-   * The version of the values, which is a part of the keys in the store, so that entries of another version are misses.
+   * The version of the values, a part of the keys in the store: entries of another version are misses. Raise it by one at a time.
    * @default none
    */
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),

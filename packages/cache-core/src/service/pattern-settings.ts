@@ -1,7 +1,7 @@
 import type { SetOptions } from '../contract/cache.js'
 import type { EntryLimit, EntryLimits } from '../contract/join-registry.js'
 import type { GetOrSetOptions } from '../contract/loader.js'
-import { withTags } from '../contract/reserved-tags.js'
+import { withPatternTags } from '../contract/reserved-tags.js'
 import { isResponse } from '../contract/response-keys.js'
 import type { KeyPatterns } from '../telemetry/key-pattern.js'
 import { OptionInvalid } from '../contract/errors.js'
@@ -130,10 +130,9 @@ export class PatternSettings implements EntryLimits, KeyRules {
 
   #tags ({ tags: own = [] }: PatternOptions, { tags, coveringTags }: Changeable): Pick<SetOptions, 'tags'> & Pick<Changeable, 'coveringTags'> {
     if (own.length === 0 || !this.#hasTags()) return NONE
-    // The tags of the pattern are not passed on as covering tags. A covering tag must be invalidated whenever a tag of the function is,
-    // which the app does not do for tags of a pattern.
-    if (typeof tags === 'function') return Array.isArray(coveringTags) && coveringTags.length > 0 ? { coveringTags: withTags(coveringTags, own) } : NONE
-    return tags === undefined || Array.isArray(tags) ? { tags: withTags(tags ?? [], own) } : NONE
+    // The pattern's tags cover no tag of a function: the app does not invalidate them whenever it invalidates such a tag.
+    if (typeof tags === 'function') return Array.isArray(coveringTags) && coveringTags.length > 0 ? { coveringTags: withPatternTags(coveringTags, own) } : NONE
+    return tags === undefined || Array.isArray(tags) ? { tags: withPatternTags(tags ?? [], own) } : NONE
   }
 }
 

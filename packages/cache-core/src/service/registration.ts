@@ -6,7 +6,7 @@ import { isPromise } from '../lib/harmless.js'
 import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads } from '../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Result } from '../contract/result.js'
 import type { ImplStats } from '../telemetry/counters.js'
-import { CheckedCache } from './checked-cache.js'
+import { CheckedCache, type KeyedCalls } from './checked-cache.js'
 import { NULL_MARKER, toMarked, toRead, toResult } from './implementation-result.js'
 import type { KeyRules } from './key-rule.js'
 
@@ -58,8 +58,8 @@ export class Registration {
     return this.#rules.hasRules ? this.#checked : this.#near
   }
 
-  /** The calls with keys and values: those of the implementation, or of `CheckedCache` in front of it if key patterns have rules. */
-  get #calls (): Pick<Required<Cache>, 'get' | 'getEntry' | 'getMany' | 'set' | 'setMany' | 'touch' | 'del' | 'delMany' | 'lock'> {
+  /** The calls with keys and values: those of the implementation, behind the rules of key patterns if there are any. */
+  get #calls (): KeyedCalls {
     return this.#rules.hasRules ? this.#checked : this.impl as Required<Cache>
   }
 

@@ -35,8 +35,8 @@ export class Counters {
   }
 
   /**
-   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load of the pattern. Hits before the first
-   * load count with the duration of that load; without a load the number is 0.
+   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load. Hits before the first load that
+   * succeeded in the process count with its duration; without such a load it is 0.
    */
   get savedSeconds (): number {
     this.valueHits()
@@ -48,8 +48,8 @@ export class Counters {
    * at each hit, so that a hit costs nothing more.
    */
   valueHits (): void {
-    const { durations, recent } = this.loads
-    if (durations.count === 0) return
+    const { succeeded, recent } = this.loads
+    if (succeeded.count === 0) return
     this.#saved += (this.hits - this.#valuedHits) * recent
     this.#valuedHits = this.hits
   }
@@ -59,14 +59,24 @@ export class Counters {
 export class Loads {
   readonly durations = new DurationHistogram()
   failures = 0
-  /** The moving average of load durations in seconds, over about the last 16 loads. */
+  /**
+   * The number of loads that succeeded, and their seconds: a hit saves a load with a value. A load that fails takes as long as its time limit,
+   * or no time at all.
+   */
+  readonly succeeded = { count: 0, sum: 0 }
+  /** The moving average of the durations of loads that succeeded in seconds, over about the last 16 of them. */
   recent = 0
   constructor (readonly keyPattern: string) {}
 
   record (seconds: number, failed: boolean): void {
-    this.recent = this.durations.count === 0 ? seconds : this.recent + (seconds - this.recent) / 16
     this.durations.observe(seconds)
-    if (failed) this.failures++
+    if (failed) {
+      this.failures++
+      return
+    }
+    this.recent = this.succeeded.count === 0 ? seconds : this.recent + (seconds - this.recent) / 16
+    this.succeeded.count++
+    this.succeeded.sum += seconds
   }
 }
 

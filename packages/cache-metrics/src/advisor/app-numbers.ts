@@ -71,9 +71,9 @@ export class AppNumbers {
       misses += counters.get(pattern)?.misses ?? 0
       sets += counters.get(pattern)?.sets ?? 0
     }
-    const durations = loads.get(pattern)?.durations
+    const succeeded = loads.get(pattern)?.succeeded
     return {
-      meanSeconds: durations === undefined || durations.count === 0 ? undefined : durations.sum / durations.count,
+      meanSeconds: succeeded === undefined || succeeded.count === 0 ? undefined : succeeded.sum / succeeded.count,
       storableShare: misses === 0 ? undefined : Math.min(1, sets / misses),
       change: doubts.changeIn(pattern)
     }

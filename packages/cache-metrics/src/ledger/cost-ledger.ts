@@ -64,7 +64,7 @@ export class CostLedger {
   }
 
   #numbersOf (impl: string, counters: Counters, heldBytes: number | undefined): LedgerNumbers {
-    const { keyPattern, hits, misses, sets, savedSeconds, loads: { durations } } = counters
+    const { keyPattern, hits, misses, sets, savedSeconds, loads: { succeeded } } = counters
     const { read, store, remove, refresh, serialize } = counters.costs
     const sizes = this.#sizes.get(keyPattern)
     const isSized = sizes?.meanBytes !== undefined
@@ -75,8 +75,8 @@ export class CostLedger {
       reads: hits + misses,
       hits,
       stores: sets,
-      savedSeconds: durations.count === 0 ? undefined : savedSeconds,
-      meanLoadSeconds: durations.count === 0 ? undefined : durations.sum / durations.count,
+      savedSeconds: succeeded.count === 0 ? undefined : savedSeconds,
+      meanLoadSeconds: succeeded.count === 0 ? undefined : succeeded.sum / succeeded.count,
       cost: { read, store, remove, refresh, serialize },
       savedBytes: isSized ? sums!.saved : undefined,
       storedBytes: isSized ? sums!.stored : undefined,

@@ -142,6 +142,32 @@ t.test('start: with all slots taken the process observes, and one line says that
   await keeper.keep()
   t.same(begun, [[SALT, undefined]])
   t.same(store.written, [])
-  t.match(lines, [/16 other processes/])
+  t.match(lines, [/16 of them have all places/])
   t.equal(lines.length, 1)
+})
+
+t.test('keep: a process without a slot continues the state in the first slot that becomes free, and does not replace it', async (t) => {
+  const store = new MemoryStore()
+  store.place = undefined
+  const { keeper, begun } = keeperOf(t, store)
+  await keeper.start()
+  await keeper.keep()
+  store.place = { slot: 5, state: await packState(stateOf()) }
+  await keeper.keep()
+  t.match(begun, [[SALT, undefined], [SALT, { saltName: nameOfSalt(SALT) }]])
+  t.same(store.written, [], 'the state of the process that has ended is in the slot')
+  await keeper.keep()
+  t.equal(store.written.length, 1)
+  await keeper.close()
+  t.same(store.released, [5])
+})
+
+t.test('close: a process without a slot leaves the state in a slot that has become free as it is', async (t) => {
+  const store = new MemoryStore()
+  store.place = undefined
+  const { keeper, begun } = keeperOf(t, store)
+  await keeper.start()
+  store.place = { slot: 5, state: await packState(stateOf()) }
+  await Promise.all([keeper.keep(), keeper.close()])
+  t.same([store.written.length, store.released.length, begun.length], [0, 0, 1])
 })

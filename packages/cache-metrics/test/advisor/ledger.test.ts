@@ -45,7 +45,7 @@ t.test('ledgerRows: the hit rate from which a pattern pays makes it neither save
 
 t.test('ledgerRows: without a load the saving is not known, and no verdict is given', async (t) => {
   const [row] = ledgerRows([numbersOf({ savedSeconds: undefined, meanLoadSeconds: undefined })])
-  t.match(row, { netSeconds: undefined, breakEvenHitRate: undefined, verdict: 'not enough data', text: /no load was measured/ })
+  t.match(row, { netSeconds: undefined, breakEvenHitRate: undefined, verdict: 'not enough data', text: /no load succeeded/ })
 })
 
 t.test('ledgerRows: no division by nothing', async (t) => {

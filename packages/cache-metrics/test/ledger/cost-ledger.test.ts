@@ -42,6 +42,21 @@ t.test('report: saved seconds and bytes of the hits of each pattern', async (t) 
   t.match(rows.find(({ keyPattern }) => keyPattern === 'post'), { hits: 0, savedSeconds: 0, savedBytes: 0 })
 })
 
+t.test('report: loads that failed, however slow, change no duration of a load and no saving', async (t) => {
+  const { ledger, load, client, clock } = build()
+  const fail = (seconds: number): Promise<unknown> => t.rejects(client.getOrSet('user:2', async () => {
+    clock.advance(seconds)
+    throw new Error('down')
+  }))
+  await fail(30)
+  t.match(ledger.report().rows, [{ savedSeconds: undefined, meanLoadSeconds: undefined, text: /no load succeeded/ }])
+  await load('user:1', 'x')
+  await fail(30)
+  await fail(0)
+  await load('user:1', 'x')
+  t.match(ledger.report().rows, [{ hits: 1, savedSeconds: 0.5, meanLoadSeconds: 0.5 }])
+})
+
 t.test('report: what is held ends with its lifetime, its removal, a clear, and the implementation', async (t) => {
   const heldOf = (ledger: CostLedger): number => ledger.numbers().find(({ keyPattern, impl }) => keyPattern === 'user' && impl !== 'null')?.heldBytes ?? 0
   const { ledger, load, clock, client, registry } = build()

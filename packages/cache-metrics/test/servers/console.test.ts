@@ -179,3 +179,25 @@ t.test('console in Chromium: while observing, the rollout says that nothing is c
   const page = await openFilled(browser, url)
   t.match(await page.text('#rollout'), /nothing is cached while observing; 100.% of the subjects would use a cache/)
 })
+
+t.test('console in Chromium, behind a guard that wants a token in the query: every section and the actions have it', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const refused: string[] = []
+  const { app, url } = await listenWithConsole(t, {
+    rollout: CANARY,
+    expose: true,
+    guard: async (request, reply) => {
+      if ((request.query as { token?: string }).token === 'a b&c') return
+      refused.push(`${request.method} ${request.url}`)
+      return reply.code(401).send({ error: 'no token' })
+    }
+  })
+  const page = await browser.open(`${url}${PATH}?token=a%20b%26c`, WIDE)
+  await page.until(IS_FILLED)
+  t.equal(await page.evaluate('document.querySelector("#message").textContent'), '')
+  t.equal(await page.evaluate('globalThis.cacheConsole.ask("/rollout", { action: "off" }).then(({ status }) => status)'), 200)
+  await page.click('nav a')
+  t.equal(await page.evaluate('location.search'), '?token=a%20b%26c')
+  t.same(refused, [])
+  t.ok(app)
+})

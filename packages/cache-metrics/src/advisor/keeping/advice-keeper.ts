@@ -118,23 +118,28 @@ export class AdviceKeeper {
   async #join (): Promise<void> {
     await this.#try('its state cannot be read', async (store) => {
       const salt = this.#parts.salt ?? await store.salt(randomBytes(32).toString('base64url'))
-      const place = await this.#take(store)
-      const earlier = place?.state === undefined ? undefined : await this.#unpack(place.state, salt)
+      const earlier = await this.#take(store, salt)
       if (!this.#isClosed) await this.#parts.observe(salt, earlier)
       this.#salt = salt
     })
   }
 
-  async #take (store: AdviceStore): Promise<Awaited<ReturnType<AdviceStore['take']>>> {
+  /** Takes a slot, if one is free; returns the state that an earlier process left in it. */
+  async #take (store: AdviceStore, salt: string): Promise<AdviceState | undefined> {
     const place = await store.take(this.#processId, LEASE_MS)
     this.#slot = place?.slot
-    if (place === undefined) this.#say(`its state is not kept: ${ADVICE_SLOTS} other processes have all places of the store`)
-    return place
+    if (place === undefined) this.#say(`its state is not kept, and not in the reports of other processes: ${ADVICE_SLOTS} of them have all places of the store`)
+    return place?.state === undefined ? undefined : this.#unpack(place.state, salt)
   }
 
   async #write (): Promise<void> {
     await this.#try('its state cannot be stored', async (store) => {
-      if (this.#slot === undefined) await this.#take(store)
+      if (this.#slot === undefined) {
+        if (this.#isClosed) return
+        const earlier = await this.#take(store, this.#salt!)
+        // The state of a process that has ended may be of two weeks, that of this process was not kept so far: the former is continued.
+        if (earlier !== undefined) return this.#parts.observe(this.#salt, earlier)
+      }
       const state = this.#parts.state()
       if (this.#slot === undefined || state === undefined) return
       if (await store.write(this.#slot, this.#processId, await packState(state), LEASE_MS)) return

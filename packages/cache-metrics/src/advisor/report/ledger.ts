@@ -26,9 +26,9 @@ export interface LedgerNumbers {
   readonly reads: number
   readonly hits: number
   readonly stores: number
-  /** Loader seconds that the hits saved, with the recent duration of a load for each hit; `undefined`: no load was measured. */
+  /** Loader seconds that the hits saved, each hit at the recent duration of a load; `undefined`: no load succeeded. */
   readonly savedSeconds: number | undefined
-  /** The mean duration of a load in seconds; `undefined`: no load was measured. */
+  /** The mean duration of a load that succeeded in seconds; `undefined`: no load succeeded. */
   readonly meanLoadSeconds: number | undefined
   readonly cost: LedgerCost
   /** The bytes of the values of all hits, which the source did not have to send again; `undefined`: no value was measured. */
@@ -46,12 +46,9 @@ export interface LedgerNumbers {
 export interface LedgerRow extends LedgerNumbers {
   /** The sum of the cost in seconds. `serialize` is not added, since it is a part of `store`. */
   readonly costSeconds: number
-  /** The saved seconds minus the cost in seconds; `undefined`: no load was measured. */
+  /** `savedSeconds - costSeconds`; `undefined`: no load succeeded. */
   readonly netSeconds: number | undefined
-  /**
-   * The hit rate at which the cache saves as much as it costs; above 1: the cache costs more at any hit rate. `undefined`: no load was
-   * measured.
-   */
+  /** The hit rate at which the cache saves as much as it costs; above 1: no hit rate does. `undefined`: no load succeeded. */
   readonly breakEvenHitRate: number | undefined
   readonly verdict: 'saves' | 'loses' | 'not enough data'
   /** The row of the cost ledger as a sentence with its numbers. */
@@ -101,7 +98,7 @@ function textOf (row: Omit<LedgerRow, 'text'>): string {
   if (cost.remove > 0) parts.push(`removals ${seconds(cost.remove)}`)
   if (cost.refresh > 0) parts.push(`refreshes ${seconds(cost.refresh)}`)
   const costs = `the cache took ${seconds(costSeconds)} (${parts.join(', ')})${held}`
-  if (savedSeconds === undefined || netSeconds === undefined) return `${keyPattern}: no load was measured, so the saving of ${of} is not known; ${costs}`
+  if (savedSeconds === undefined || netSeconds === undefined) return `${keyPattern}: no load succeeded, so the saving of ${of} is not known; ${costs}`
   const saved = `${of} saved ${seconds(savedSeconds)} of loading; ${costs}`
   if (verdict === 'not enough data') return `${keyPattern}: fewer than ${MIN_READS} reads; ${saved}`
   return `${keyPattern} ${verdict} ${seconds(Math.abs(netSeconds))}: ${saved}. ${remedyOf(row)}`
