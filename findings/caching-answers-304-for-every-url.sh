@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# @fastify/caching 9.0.4 remembers each tag of `reply.etag()` by itself, without URL and method, for an hour, and answers 304 before the handler
-# to every request that names it. So a client with "v1" gets 304 after the content has become "v2", a URL that no route has is answered 304, and
-# a DELETE whose If-None-Match names a tag does not run. RFC 9110 §13.1.2 compares with the current representation of the target, and allows
-# 304 for GET and HEAD only. Seen with fastify 5.12.8.
-# It matters to us because an app that comes from this plugin expects 304 without its handler: ours must come from a stored, valid response.
+# @fastify/caching 9.0.4 remembers each tag of `reply.etag()` by itself, without URL and method, for an hour, and answers 304 before the
+# handler to every request that names it. So a client with "v1" gets 304 after the content has become "v2", a URL that no route has is
+# answered 304, and a DELETE whose If-None-Match names a tag does not run. RFC 9110 §13.1.2 compares with the current representation of
+# the target, and allows 304 for GET and HEAD only. Seen with fastify 5.12.8.
+# It matters to us because an app that comes from this plugin expects 304 without its handler: ours must come from a stored, valid
+# response.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Arguments that differ have one cache key. async-cache-dedupe 3.4.0 (`define`) and cacheable 2.5.0 (`wrap`) make the key from the JSON text,
-# which is {} for each Map, Set and URLSearchParams: the second caller gets the value of the first. In async-cache-dedupe 1, 1n and '1' are one key,
-# too; in cacheable { a: 1, b: 2 } and { b: 2, a: 1 } are two. `Value.Hash` of typebox 1.4.3 gives one hash for all Maps, and for all Sets.
+# Arguments that differ have one cache key. async-cache-dedupe 3.4.0 (`define`) and cacheable 2.5.0 (`wrap`) make the key from the JSON
+# text, which is {} for each Map, Set and URLSearchParams: the second caller gets the value of the first. In async-cache-dedupe 1, 1n and
+# '1' are one key, too; in cacheable { a: 1, b: 2 } and { b: 2, a: 1 } are two. `Value.Hash` of typebox 1.4.3 gives one hash for all Maps,
+# and for all Sets.
 # It matters to us because a search function takes its URLSearchParams as the argument: the key of a wrapped function has to name the
 # contents, or refuse the argument.
 set -euo pipefail

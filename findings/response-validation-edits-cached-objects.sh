@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# @fastify/response-validation 3.0.4 removes the members that the schema of the response lacks from the object that the handler returned, and
-# adds defaults to it. An object that the handler took from an in-process cache (lru-cache 11.5.3) has then lost them for every other route.
-# Input: /full, /public, /full with one cached user; output: the second /full has no email. Seen with fastify 5.12.8.
-# Fastify's serializer alone leaves the object as it is. It matters to us because our memory cache has to hand out copies or frozen
-# values: a cache that shares its objects with the handlers has its entries edited by the validation of responses.
+# @fastify/response-validation 3.0.4 removes the members that the schema of the response lacks from the object that the handler returned,
+# and adds defaults to it. An object that the handler took from an in-process cache (lru-cache 11.5.3) has then lost them for every other
+# route. Input: /full, /public, /full with one cached user; output: the second /full has no email. Seen with fastify 5.12.8. Fastify's
+# serializer alone leaves the object as it is.
+# It matters to us because our memory cache has to hand out copies or frozen values: a cache that shares its objects with the handlers has
+# its entries edited by the validation of responses.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# superjson 2.2.7 writes a Buffer without an error, and cannot read what it wrote: "Trying to deserialize unknown typed array". Other Uint8Arrays
-# survive. An ArrayBuffer is read as an empty object, and an invalid Date as null, both in silence. Seen with Node 20.20.2.
+# superjson 2.2.7 writes a Buffer without an error, and cannot read what it wrote: "Trying to deserialize unknown typed array". Other
+# Uint8Arrays survive. An ArrayBuffer is read as an empty object, and an invalid Date as null, both in silence. Seen with Node 20.20.2.
 # It matters to us because superjson is a usual serializer of caches (async-cache-dedupe names it as a transformer): an entry with a
-# Buffer is stored, and each later read of it fails. The serializer "rich" refuses at the store what it could not read.
+# Buffer is stored, and each later read of it fails.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
