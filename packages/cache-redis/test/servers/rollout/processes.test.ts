@@ -8,7 +8,7 @@ import { sharedNow } from '../../fixtures/world.js'
 
 t.setTimeout(1_200_000)
 
-const PAUSE_MS = 100
+const PAUSE_MS = 250
 
 /** A stage whose minutes last a fifth of a second; the canary goes on to the next stage after a few of them. */
 const QUICK = { holdHours: 5 / 60, minSample: 50, go: { errorPercent: 50 }, back: {} }
