@@ -67,9 +67,8 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     const slot = entries.slotOf(key)
     if (slot === 0) return MISS
     const now = this.#now()
-    const tags = entries.tagsOf(slot)
     // A fresh entry needs no further check: an entry counts as fresh only if no invalidation has removed it.
-    if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
+    if (now - entries.storedAt[slot]! < entries.ttl[slot]! && entries.hasFreshTags(slot)) {
       entries.use(slot)
       const value = this.#valueOf<T>(slot)
       return value === null ? STORED_NULL : { ok: true, value }
@@ -139,7 +138,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     if (error !== undefined) return err(error)
     const now = this.#now()
     const slot = this.#find(key, now)
-    if (slot === 0 || !this.#hasFreshTags(slot)) return ok(false)
+    if (slot === 0 || !this.#entries.hasFreshTags(slot)) return ok(false)
     this.#entries.ttl[slot] = now - this.#entries.storedAt[slot]! + Math.min(ttl, MAX_TTL) * 1000
     return ok(true)
   }
@@ -221,8 +220,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     const entries = this.#entries
     const slot = entries.slotOf(key)
     if (slot === 0) return 0
-    const tags = entries.tagsOf(slot)
-    if (now - entries.storedAt[slot]! < entries.ttl[slot]! + entries.windowOf(slot) && (tags === undefined || this.#tags.isValid(tags))) {
+    if (now - entries.storedAt[slot]! < entries.ttl[slot]! + entries.windowOf(slot) && entries.hasValidTags(slot)) {
       entries.use(slot)
       return slot
     }
@@ -230,16 +228,10 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     return 0
   }
 
-  /** Whether no tag of an entry was invalidated, softly or not, since the entry was stored. */
-  #hasFreshTags (slot: number): boolean {
-    const tags = this.#entries.tagsOf(slot)
-    return tags === undefined || this.#tags.isFresh(tags, this.#entries.versionOf(slot))
-  }
-
   #ttlLeft (slot: number, now: number): number {
     const entries = this.#entries
     const left = (entries.ttl[slot]! - (now - entries.storedAt[slot]!)) / 1000
-    return left <= 0 || this.#hasFreshTags(slot) ? left : 0
+    return left <= 0 || entries.hasFreshTags(slot) ? left : 0
   }
 
   #valueOf<T> (slot: number): T {

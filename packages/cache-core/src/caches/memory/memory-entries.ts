@@ -3,6 +3,7 @@ import { keyBytes, KINDS, MIN_SLOTS, OPTIONAL_BYTES, SLOT_BYTES, type NewEntry }
 import { isResponse } from '../../contract/response-keys.js'
 import { MemoryRooms, RESPONSES, type Room } from './memory-rooms.js'
 import { statesBytes, type TagState } from './memory-tags.js'
+import { SlotTags } from './slot-tags.js'
 import { ownText } from '../../lib/own-text.js'
 
 /**
@@ -19,9 +20,8 @@ export class MemoryEntries {
   #sizes: number[] = []
   #older: number[] = []
   #newer: number[] = []
-  // The tags of the entry in each slot; `undefined` until an entry has tags, since most caches have no such entry.
-  #tags: (readonly TagState[] | undefined)[] | undefined
-  #versions: number[] | undefined
+  /** The tags of the entries; `undefined` until an entry has tags, since most caches have no such entry. */
+  #tags: SlotTags | undefined
   #windows: number[] | undefined
   #rooms: MemoryRooms | undefined
   #slots = new Map<string, number>()
@@ -56,8 +56,13 @@ export class MemoryEntries {
 
   kindOf (slot: number): number { return this.#sizes[slot]! % KINDS }
   windowOf (slot: number): number { return this.#windows === undefined ? 0 : this.#windows[slot]! }
-  tagsOf (slot: number): readonly TagState[] | undefined { return this.#tags === undefined ? undefined : this.#tags[slot] }
-  versionOf (slot: number): number { return this.#versions![slot]! }
+  tagsOf (slot: number): readonly TagState[] | undefined { return this.#tags === undefined ? undefined : this.#tags.of(slot) }
+
+  /** Whether no tag of an entry was invalidated, softly or not, since the entry was stored. */
+  hasFreshTags (slot: number): boolean { return this.#tags === undefined || this.#tags.isFresh(slot) }
+
+  /** Whether no tag of an entry was invalidated, other than softly, or forgotten. */
+  hasValidTags (slot: number): boolean { return this.#tags === undefined || this.#tags.isValid(slot) }
 
   /** Makes the entry in a slot the newest, which is evicted last. */
   use (slot: number): void {
@@ -103,7 +108,7 @@ export class MemoryEntries {
     if (this.#rooms !== undefined) this.#rooms.unlink(slot)
     this.#keys[slot] = undefined
     this.values[slot] = undefined
-    if (this.#tags !== undefined) this.#tags[slot] = undefined
+    if (this.#tags !== undefined) this.#tags.clear(slot)
     this.#newer[slot] = this.#free
     this.#free = slot
     if (this.#slots.size === 0) this.clear()
@@ -123,11 +128,11 @@ export class MemoryEntries {
     this.#sizes = [0]
     this.#older = [0]
     this.#newer = [0]
-    this.#tags = this.#versions = this.#windows = this.#rooms = undefined
+    this.#tags = this.#windows = this.#rooms = undefined
   }
 
   get #slotBytes (): number {
-    return SLOT_BYTES + (this.#tags === undefined ? 0 : OPTIONAL_BYTES.tags) + (this.#windows === undefined ? 0 : OPTIONAL_BYTES.windows) +
+    return SLOT_BYTES + (this.#tags === undefined ? 0 : this.#tags.slotBytes) + (this.#windows === undefined ? 0 : OPTIONAL_BYTES.windows) +
       (this.#rooms === undefined ? 0 : OPTIONAL_BYTES.rooms)
   }
 
@@ -156,14 +161,8 @@ export class MemoryEntries {
     const { length } = this.values
     if (window > 0) this.#windows ??= listOf(length, 0)
     if (this.#windows !== undefined) this.#windows[slot] = window
-    if (states.length > 0) {
-      this.#tags ??= listOf<readonly TagState[] | undefined>(length, undefined)
-      this.#versions ??= listOf(length, 0)
-    }
-    if (this.#tags !== undefined) {
-      this.#tags[slot] = states.length > 0 ? states : undefined
-      this.#versions![slot] = version
-    }
+    if (states.length > 0) this.#tags ??= new SlotTags(length)
+    if (this.#tags !== undefined) this.#tags.set(slot, states, version)
   }
 
   #link (slot: number): void {
@@ -196,8 +195,7 @@ export class MemoryEntries {
     this.#sizes = this.#sizes.concat(listOf(added, 0))
     this.#older = this.#older.concat(listOf(added, 0))
     this.#newer = this.#newer.concat(listOf(added, 0))
-    this.#tags = this.#tags?.concat(listOf<undefined>(added, undefined))
-    this.#versions = this.#versions?.concat(listOf(added, 0))
+    this.#tags?.grow(added)
     this.#windows = this.#windows?.concat(listOf(added, 0))
     this.#rooms?.grow(added)
     this.#freeFrom(before)
@@ -215,8 +213,7 @@ export class MemoryEntries {
     this.ttl = moved(this.ttl, 0.5)
     this.#keys = moved(this.#keys, undefined)
     this.#sizes = moved(this.#sizes, 0)
-    if (this.#tags !== undefined) this.#tags = moved(this.#tags, undefined)
-    if (this.#versions !== undefined) this.#versions = moved(this.#versions, 0)
+    if (this.#tags !== undefined) this.#tags = this.#tags.moved(slots, length)
     if (this.#windows !== undefined) this.#windows = moved(this.#windows, 0)
     if (this.#rooms !== undefined) this.#rooms = this.#rooms.moved(slots, length)
     this.#older = Array.from({ length }, (_, slot) => slot === 0 ? free - 1 : slot - 1)

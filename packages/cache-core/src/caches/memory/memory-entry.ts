@@ -2,6 +2,7 @@ import { isOneByte } from '../../lib/own-text.js'
 import { MapSize, textBytes } from './heap-size.js'
 import { isResponse } from '../../contract/response-keys.js'
 import { statesBytes, type EntryTags } from './memory-tags.js'
+import { SlotTags } from './slot-tags.js'
 
 /** The form code of a stored value that a read returns as it is. */
 export const AS_IS = 0
@@ -18,7 +19,7 @@ export const RICH_TEXT = 4
 export const KINDS = 8
 /** Bytes that each entry uses in the arrays of entry properties, without the arrays that are made only when they are needed. */
 export const SLOT_BYTES = 56
-export const OPTIONAL_BYTES = { tags: 16, windows: 8, rooms: 24 }
+export const OPTIONAL_BYTES = { windows: 8, rooms: 24 }
 export const MIN_SLOTS = 4
 
 /** An entry as a `MemoryCache` receives it for storing. */
@@ -35,9 +36,9 @@ export interface NewEntry extends EntryTags {
 }
 
 /** Returns the bytes of a `MemoryCache` that contains only this entry. */
-export function entryBytes (key: string, { bytes, states, window }: NewEntry): number {
-  const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) +
-    (isResponse(key) ? OPTIONAL_BYTES.rooms : 0)
+export function entryBytes (key: string, { bytes, states, version, window }: NewEntry): number {
+  const tags = states.length === 0 ? 0 : SlotTags.slotBytesOf(states, version)
+  const slot = SLOT_BYTES + tags + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.rooms : 0)
   const map = new MapSize()
   map.add()
   return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS

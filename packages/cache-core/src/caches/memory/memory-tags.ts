@@ -119,14 +119,12 @@ export class MemoryTags {
   }
 
   isValid (states: readonly TagState[]): boolean {
-    for (const { soft } of states) if (soft === GONE) return false
-    return true
+    return states.every(isValidState)
   }
 
   /** Whether none of the tags was invalidated, softly or not, after the given version (a number of soft invalidations). */
   isFresh (states: readonly TagState[], version: number): boolean {
-    for (const { soft } of states) if (soft > version || soft === GONE) return false
-    return version !== NEVER_FRESH
+    return version !== NEVER_FRESH && states.every((state) => isFreshState(state, version))
   }
 
   invalidate (tags: readonly string[], soft: boolean): void {
@@ -203,7 +201,17 @@ export class MemoryTags {
   }
 }
 
-/** Returns the bytes of the array of tag states of one entry. */
+/** Whether a tag was not invalidated, other than softly, and not forgotten. */
+export function isValidState ({ soft }: TagState): boolean {
+  return soft !== GONE
+}
+
+/** Whether a tag was not invalidated, softly or not, after the given version. */
+export function isFreshState ({ soft }: TagState, version: number): boolean {
+  return soft <= version && soft !== GONE
+}
+
+/** Returns the bytes of the array of tag states that each entry with more than two tags has. */
 export function statesBytes (states: readonly TagState[]): number {
-  return states.length === 0 ? 0 : arrayBytes(states.length)
+  return states.length <= 2 ? 0 : arrayBytes(states.length - 2)
 }
