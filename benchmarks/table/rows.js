@@ -11,7 +11,7 @@ const observed = (kind, source) => {
   const side = app('observed', [kind, source], '/users/1', { calls: source === 'map' ? 1500 : 400 })
   return { ...side, context: { ...side.context, isMixed: true } }
 }
-const canary = (isOn) => ({ file: 'canary', row: 'canary: idle', context: { canary: isOn } })
+const canary = (isOn, hasHooks) => ({ file: 'canary', row: 'canary: idle', context: { canary: isOn, hasHooks } })
 
 const observation = [...['map', 'PostgreSQL'].flatMap((source) => [
   { name: `core + metrics on NullCache / app without, ${source}`, one: observed('with', source), other: observed('without', source), atMost: 1.03 },
@@ -40,7 +40,8 @@ const overHttp = [
   { name: 'stored response / plain Fastify, 50 rows', one: http('cached'), other: http('plain') },
   { name: 'node:http / constant', one: http('node'), other: http('constant') },
   ...responses('304', conditional, (kind) => `${kind}304`),
-  { name: 'an idle canary / without', one: canary(true), other: canary(false), atMost: 1.02 }
+  { name: 'an idle canary / without', one: canary(true), other: canary(false), atMost: 1.02 },
+  { name: 'an idle canary / without, app with hooks', one: canary(true, true), other: canary(false, true), atMost: 1.02 }
 ]
 
 const store = (name, calls, more = {}, row = 'get') => ({ file: 'stores', row, calls, context: { store: name, ...more } })

@@ -2,10 +2,14 @@
 // CPU time of the server's process.
 const PATH = '/users/1'
 
-async function start (load, { canary }) {
+async function start (load, { canary, hasHooks = false }) {
   const { default: Fastify } = await load('fastify')
   const { cacheCore } = await load('@x/cache-core')
   const app = Fastify()
+  if (hasHooks) {
+    app.addHook('onRequest', (request, reply, done) => done())
+    app.addHook('onSend', (request, reply, payload, done) => done())
+  }
   await app.register(cacheCore, { implementation: 'memory', rollout: canary ? { canary: true } : { percent: 0 } })
   const users = new Map(Array.from({ length: 100 }, (_, at) => [String(at), { id: at, name: 'Ada', roles: ['admin', 'editor'] }]))
   app.get('/users/:id', (request) => request.cache.getOrSet(`user:${request.params.id}`, async () => users.get(request.params.id), 60))
