@@ -86,7 +86,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
  * second registration; `CACHE_ERR_ETAG_CLASH` beside `@fastify/etag`; `CACHE_ERR_SIBLING_CONTEXTS` in two contexts; when the app is ready
  * `CACHE_ERR_APP_UNNAMED`
  */
-export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
+export const cacheEdge = fp(plugin, { fastify: '^5.11.0', name: NAME })
 
 /** Refuses `@fastify/etag` in any part of the app, also if it is registered later, since that plugin sends 304 itself. */
 function refuseEtagIn (fastify: FastifyInstance): void {

@@ -1,6 +1,8 @@
 import etag from '@fastify/etag'
 import { cacheCore } from '@x/cache-core'
 import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { cacheEdge, type CacheEdgeOptions } from '../src/index.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
@@ -30,6 +32,17 @@ t.test('@fastify/etag nowhere: contexts of all kinds are fine', async (t) => {
   app.register(async (context) => { context.register(async () => {}) })
   await t.resolves(async () => app.ready())
 })
+
+const { peerDependencies: { fastify: peerRange } } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { peerDependencies: { fastify: string } }
+for (const [version, isRefused] of [['5.10.0', true], ['5.11.0', false], ['6.0.0', true]] as const) {
+  t.test(`Fastify ${version} is ${isRefused ? 'refused, with both versions in the message' : 'accepted'}`, async (t) => {
+    const app = Object.defineProperty(Fastify(), 'version', { value: version })
+    t.teardown(() => app.close())
+    const registered = (async () => { await app.register(cacheEdge) })()
+    if (!isRefused) return t.resolves(registered)
+    await t.rejects(registered, { code: 'FST_ERR_PLUGIN_VERSION_MISMATCH', message: `expected '${peerRange}' fastify version, '${version}' is installed` })
+  })
+}
 
 /**
  * The plugin behaves as `@fastify/websocket`: handlers with the mark `websocket` get a socket and the request, other handlers get an
