@@ -1,6 +1,7 @@
 import { RowBuilder, type Dashboard } from '@grafana/grafana-foundation-sdk/dashboard'
 import { bars, CHOSEN, dashboard, lines, PATTERNS, ROUTES, stacked, stat, states, steps } from './panels.js'
 import { withEdgePanels } from './edge.js'
+import { withLedgerPanels } from './ledger.js'
 
 // Of what is cached: impl="null" is observed, or outside of the rollout, and never hits.
 const CACHED = `${CHOSEN},impl!="null"`
@@ -101,5 +102,5 @@ export function operation (): Dashboard {
       { title: 'Mean load by key pattern', description: 'Of all loads, whatever the arm.', unit: 's', width: 8 }))
     .withPanel(lines({ '{{job}}': `sum by (job) (rate(cache_load_duration_seconds_sum{${CHOSEN}}[$__rate_interval])) / (sum by (job) (rate(cache_request_duration_seconds_sum{${CHOSEN},arm=~"cached|control"}[$__rate_interval])) > 0)` },
       { title: 'Share of request time that is loading', description: 'Of requests that use the cache. Loads that run beside each other can make it more than 100 %.', unit: 'percentunit', width: 8, alerts: ['CacheLoadTimeShareHigh'] }))
-  return withEdgePanels(board).build()
+  return withEdgePanels(withLedgerPanels(board)).build()
 }
