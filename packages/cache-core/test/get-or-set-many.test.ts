@@ -343,3 +343,36 @@ t.test('getOrSetMany: a Map that throws when it is read is a failed load', async
   await t.rejects(client.getOrSetMany(['a', 'b'], proxy), TypeError)
   t.same(await client.getOrSetMany(['a', 'b'], () => [1, 2]), [1, 2], 'the next call loads')
 })
+
+/** A cache that records the most reads and the most stores that began in one turn of the event loop. */
+class BusyCache extends ForeignCache {
+  readonly most = { getEntry: 0, set: 0 }
+  readonly #now = { getEntry: 0, set: 0 }
+
+  override getEntry (key: string): ReturnType<ForeignCache['getEntry']> {
+    this.#count('getEntry')
+    return super.getEntry(key)
+  }
+
+  override set (...args: Parameters<ForeignCache['set']>): ReturnType<ForeignCache['set']> {
+    this.#count('set')
+    return super.set(...args)
+  }
+
+  #count (call: 'getEntry' | 'set'): void {
+    if (this.#now[call]++ === 0) setImmediate(() => { this.#now[call] = 0 })
+    this.most[call] = Math.max(this.most[call], this.#now[call])
+  }
+}
+
+t.test('getOrSetMany: thousands of keys are one load, whose reads and stores take several turns of the event loop', async (t) => {
+  const cache = new BusyCache()
+  const { client, registry } = makeClient<any>(() => cache)
+  const { batches, loadMany } = recorder()
+  const keys = Array.from({ length: 2000 }, (_, at) => `user:${at}`)
+  t.same(await client.getOrSetMany(keys, loadMany), keys.map((key) => `value of ${key}`))
+  t.same(batches, [keys])
+  await settle()
+  t.match(countsOf(registry, registry.active.stats.label), { misses: 2000, sets: 2000 })
+  for (const [call, most] of Object.entries(cache.most)) t.ok(most >= 256 && most <= 512, `${call}: ${most} calls in one turn`)
+})

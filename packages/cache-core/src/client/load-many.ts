@@ -1,5 +1,6 @@
 import { checkKeys } from '../contract/arguments.js'
 import type { Loader, ManyLoader } from '../contract/loader.js'
+import { inSlices } from '../lib/slices.js'
 import { LoadBatch } from '../loading/load-batch.js'
 import type { ClientCalls } from './client-calls.js'
 
@@ -16,22 +17,24 @@ export interface ManyCall<T> {
  * second batch, which begins at once, since it must not wait for the cache.
  */
 export async function loadMany<T> (
-  calls: ClientCalls, keys: readonly string[], load: ManyLoader<T>, call: ManyCall<T>
+  client: ClientCalls, keys: readonly string[], load: ManyLoader<T>, call: ManyCall<T>
 ): Promise<(T | undefined)[]> {
-  const { active, flights } = calls.registry
+  const { active, flights } = client.registry
   if (!Array.isArray(keys)) {
     const error = checkKeys(keys)!
-    calls.fail(active.stats, 'getOrSetMany', error)
+    client.fail(active.stats, 'getOrSetMany', error)
     throw error
   }
   // The app may change its array of keys before the loads end, so the array is copied.
   const wanted = [...keys as readonly string[]]
   const different = [...new Set(wanted)]
-  const served = new Set(different.filter(call.isServed))
-  const batch = new LoadBatch([...served], load, flights.scopes)
-  const observed = new LoadBatch(different.filter((key) => !served.has(key)), load)
-  const values = await Promise.all(different.map((key) =>
-    served.has(key) ? batch.follow(key, call.load(key, batch.loader, batch)) : call.load(key, observed.loader)))
-  const byKey = new Map(different.map((key, at) => [key, values[at]]))
-  return wanted.map((key) => byKey.get(key))
+  const served = different.filter(call.isServed)
+  const batch = new LoadBatch(served, load, flights.scopes)
+  const ofBatch = new Set(served)
+  const observed = different.filter((key) => !ofBatch.has(key))
+  const observedBatch = new LoadBatch(observed, load)
+  const calls = new Map(observed.map((key) => [key, call.load(key, observedBatch.loader)]))
+  const begun = inSlices(served, (key) => { calls.set(key, batch.follow(key, call.load(key, batch.loader, batch))) })
+  await Promise.all([...calls.values(), begun])
+  return Promise.all(wanted.map((key) => calls.get(key)!))
 }

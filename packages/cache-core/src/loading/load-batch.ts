@@ -1,5 +1,6 @@
 import { LoadedManyInvalid } from '../contract/errors.js'
 import type { LoadContext, LoadManyContext, LoadedMany, Loader, ManyLoader } from '../contract/loader.js'
+import { inSlices } from '../lib/slices.js'
 import type { Load } from './load.js'
 import { LoadScope, type LoadScopes } from './load-scope.js'
 
@@ -89,10 +90,11 @@ export class LoadBatch<T> {
     const scope = new BatchScope(members.flatMap((member) => member.scope ?? []))
     void this.#load(keys, members, scope).then((loaded) => {
       scope.end()
-      for (const { load, resolve } of members) resolve(loaded.get(load.key) as T)
+      // Each value is stored as soon as its loader has ended.
+      return inSlices(members, ({ load, resolve }) => { resolve(loaded.get(load.key) as T) })
     }, (error: unknown) => {
       scope.end()
-      for (const { reject } of members) reject(error)
+      return inSlices(members, ({ reject }) => { reject(error) })
     })
   }
 
