@@ -173,7 +173,7 @@ export const redisSchema = Type.Object({
   breaker: Type.Object({
     /** The length in milliseconds of the window in which failures are counted. */
     windowMs: milliseconds(10_000),
-    /** The number of calls in the window below which the breaker never opens. */
+    /** The number of calls in that window (`windowMs`) below which the breaker never opens. */
     minimumCalls: Type.Integer({ minimum: 1, default: 20 }),
     /** Share of failed calls, above 0 and at most 1, from which on the breaker opens. */
     errorRate: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }),

@@ -13,7 +13,7 @@ declare module '@x/cache-core/implementing' {
     tracking?: 'trusted' | 'in doubt' | 'off'
     /** The number of removals that wait until Redis can be reached. */
     queuedInvalidations?: number
-    /** The state of the near cache: copies of entries in this process, in front of the cache's store. */
+    /** The state of the near cache: copies of entries in this process, in front of Redis. */
     near?: NearStatus
   }
 }

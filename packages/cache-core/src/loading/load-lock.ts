@@ -16,7 +16,7 @@ export type LoadOutcome = 'stored' | 'not-stored'
 
 type Failed = (operation: string, error: CacheError) => void
 
-/** How a load waits for the holder of its lock: for how long, and what is called when the wait begins. */
+/** How a load waits for the holder of its lock: for how long at most, and a callback for the begin of the wait. */
 export interface LockWait { readonly timeoutMs?: number | undefined; readonly onWait?: () => void }
 
 /** The lock around one load of a key, held across processes. */

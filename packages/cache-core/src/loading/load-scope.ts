@@ -77,7 +77,7 @@ export class LoadScopes {
     this.#isAlwaysTracked = isAlwaysTracked
   }
 
-  /** Runs a loader as the given loader run (scope), and returns its result. */
+  /** Runs a loader as the given loader run (scope), so that calls inside it find this run; returns its result. */
   run<T> (scope: LoadScope, load: () => T): T {
     const before = this.entered
     this.entered = scope

@@ -5,8 +5,8 @@ import { changeOf, isKeptByRich } from './stored-form.js'
 /** Seconds above which a ttl given as a number is reported as a likely mistake: the app has most likely given milliseconds. */
 const DOUBTED_TTL = 24 * 3600
 /**
- * Seconds above which a stale window is reported as a likely mistake. It is more than for a ttl, since some apps serve a stale value for
- * days.
+ * Seconds above which a stale window is reported as a likely mistake. The limit is higher than that of a ttl, since some apps serve a stale
+ * value for days.
  */
 const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */

@@ -56,7 +56,7 @@ export function afterArrival (facts: {
   return { kind: 'waiting', flight, isLate: flight.isProven, until }
 }
 
-/** Returns the state of a request after a wait: the joined handler run has ended, or the time limit has passed. */
+/** Returns the state of a request after a wait, which has ended because the joined handler run has ended or the time limit has passed. */
 export function afterWait ({ flight, isLate, until }: Extract<ForwardState, { kind: 'waiting' }>, facts: {
   readonly isGone: boolean
   readonly hasTimeLeft: boolean

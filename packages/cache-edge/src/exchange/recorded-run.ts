@@ -3,7 +3,7 @@ import type { RecordingMemory } from './recording.js'
 import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
 
 /**
- * The end of the recording of a response. `'aborted'`: the client disconnected, or the stream ended early. `unstored`: the response is too
+ * How the recording of a response ended. `'aborted'`: the client disconnected, or the stream ended early. `unstored`: the response is too
  * large, of a kind that cannot be recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or
  * no memory was left; the stored response remains unchanged.
  */

@@ -9,7 +9,7 @@ export class HitTimes {
   #ttl = NaN
 
   /**
-   * Writes both values for a time; returns whether they have changed.
+   * Writes the values of `Age` and `Cache-Status` for a time; returns whether they have changed.
    * @param now milliseconds of the epoch
    * @param hitWith the member of this cache in `Cache-Status` for a hit that is fresh for `ttl` more seconds
    */

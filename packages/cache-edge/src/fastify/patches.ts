@@ -214,8 +214,8 @@ export function missingIn (fastify: FastifyInstance): string[] {
 }
 
 /**
- * Whether the controller of `request.signal` is where this package reads it, or this version of Fastify has no such signal. Calls the
- * getter of Fastify's own class: a decorator of the app with that name may need a real request.
+ * Whether this package finds the controller of `request.signal` where it expects it, or this version of Fastify has no such signal. The
+ * check calls the getter of Fastify's own class, since a decorator of the app with that name may need a real request.
  */
 function hasSignalSlot (request: object): boolean {
   let own = Object.getPrototypeOf(request) as object

@@ -15,7 +15,7 @@ export function isStreamed (payload: unknown): boolean {
 const MAX_DRAINED_BYTES = 65_536
 const MAX_DRAIN_MS = 1000
 
-/** Whether a stream belongs to `node:http2`, which does not export the class of its streams. */
+/** Whether a stream belongs to `node:http2`. The check needs the stream's properties, since the class of these streams is not exported. */
 function isOfHttp2 (stream: Readable): boolean {
   return 'rstCode' in stream && 'session' in stream
 }

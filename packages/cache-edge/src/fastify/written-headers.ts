@@ -56,8 +56,8 @@ export function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void 
   // by name, Fastify converts the name to lower case.
   for (const name in reply.getHeaders()) {
     if (!names.has(name)) continue
-    // The value is noted before its removal, since storability depends on every header of the handler: `Set-Cookie`, for example, forbids
-    // storing.
+    // The value of a removed header is recorded first, since each header of the handler affects whether the response may be stored;
+    // `Set-Cookie`, for example, forbids storing.
     noteBefore(reply, name)
     reply.removeHeader(name)
   }

@@ -30,7 +30,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   const { method, headers } = request
   const { status } = response
   if (METHODS_WITHOUT_CONDITIONS.has(method)) return 'send'
-  // Preconditions are ignored for an error, which is sent as an error (RFC 9110 §13.2.1).
+  // Preconditions are ignored if the response is an error, which is then sent as it is (RFC 9110 §13.2.1).
   if ((status < 200 || status > 299) && status !== 412) return 'send'
 
   const now = response.now ?? Date.now()

@@ -123,7 +123,7 @@ export class Advisor {
     return this.#reports.report(this.#failures, others)
   }
 
-  /** Returns the state to be stored; `undefined`: the accesses are not recorded. */
+  /** Returns the advisor's state to be stored over restarts; `undefined`: the accesses are not recorded. */
   state (): AdviceState | undefined { return this.#reports.state() }
 
   #noteRead (key: string, pattern: string): void {

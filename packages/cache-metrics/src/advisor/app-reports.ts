@@ -57,7 +57,7 @@ export class AppReports {
   readonly #settings: AdvisorSettings
   readonly #wishes: ReportWishes
   #subjects = new Subjects({})
-  /** The state that this process continues, with the data for the next state; `undefined`: no state is stored. */
+  /** The advisor's state that this process continues, with the data for its next state; `undefined`: no state is stored. */
   #kept: Kept | undefined
   #began: number
 
@@ -105,7 +105,7 @@ export class AppReports {
     }, this.#wishes)
   }
 
-  /** Returns the state to be stored; `undefined`: the accesses are not recorded. */
+  /** Returns the advisor's state to be stored over restarts; `undefined`: the accesses are not recorded. */
   state (): AdviceState | undefined {
     if (this.#kept === undefined) return undefined
     const { saltName, origin, epoch, began, earlier } = this.#kept

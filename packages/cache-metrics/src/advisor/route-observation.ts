@@ -113,7 +113,7 @@ export class RouteObservation {
     this.#earlierRequests = this.curve.requests
   }
 
-  /** Returns the state to be stored; `undefined`: the accesses are not recorded. */
+  /** Returns the part of the advisor's state about this key pattern or route; `undefined`: the accesses are not recorded. */
   state (staleTolerance: number, loads?: LoadObservation): SubjectState | undefined {
     if (this.#record === undefined) return undefined
     return { numbers: this.#numbers(staleTolerance, loads), keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }

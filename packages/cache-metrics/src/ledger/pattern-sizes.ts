@@ -57,7 +57,7 @@ export class PatternSizes {
     this.#meanKeyLength += (key.length - this.#meanKeyLength) * share
   }
 
-  /** Returns the present sums of bytes of the pattern on an implementation. */
+  /** Returns the sums of bytes of the key pattern on one implementation, brought up to date. */
   sumsOf (impl: string, counters: Counters): ByteSums {
     let sums = this.#sums.get(impl)
     if (sums === undefined) this.#sums.set(impl, sums = new ByteSums())

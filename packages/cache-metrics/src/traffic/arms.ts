@@ -145,7 +145,7 @@ export class Arms {
     }
   }
 
-  /** Begins the counts of both arms anew if the percent of cached subjects has changed. */
+  /** Resets the counts of both arms to zero if the percent of cached subjects has changed. */
   #follow (): void {
     const { limit, patterns } = this.#cache.rollout
     if (limit === this.#limit && patterns === this.#percents) return

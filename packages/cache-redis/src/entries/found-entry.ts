@@ -2,7 +2,7 @@ import { MAX_TTL } from '@x/cache-core/implementing'
 import type { Decoded, DecodedPayload } from './codec.js'
 import type { Place } from './validity.js'
 
-/** An entry in Redis or the near cache that may be served. `leftMs` is the reply of PTTL; `undefined` if PTTL was not sent. */
+/** An entry in Redis or the near cache that may be served. `leftMs`: the reply of PTTL; `undefined`: PTTL was not sent. */
 export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
 
 /** An entry that was read from Redis and may be served. */

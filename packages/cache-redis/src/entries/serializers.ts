@@ -20,7 +20,7 @@ const PLAIN_BYTE = PLAIN.charCodeAt(0)
  */
 const RICH = '~1'
 
-/** JSON: `serialize` throws for values without a JSON text, such as `undefined` and functions. */
+/** A codec that writes JSON: `serialize` throws for values without a JSON text, such as `undefined` and functions. */
 export const jsonSerializer: Serializer = {
   serialize (value) {
     const text = JSON.stringify(value)

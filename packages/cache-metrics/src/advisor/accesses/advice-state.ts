@@ -64,7 +64,7 @@ export function endOf ({ spans }: Pick<AdviceState, 'spans'>): number {
   return Math.max(0, ...spans.map(([, to]) => to))
 }
 
-/** Returns the state with all times moved back by a whole number of milliseconds. */
+/** Returns the advisor's state with all times moved back by a whole number of milliseconds. */
 export function movedBack (state: AdviceState, milliseconds: number): AdviceState {
   const ring = (saved: SavedRing): SavedRing => ({
     ...saved,

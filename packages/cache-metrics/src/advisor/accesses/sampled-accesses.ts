@@ -39,7 +39,7 @@ export class SampledAccesses {
   readonly #invalidations: AccessRing
 
   /**
-   * Makes an empty record.
+   * Makes an empty record of sampled accesses.
    * @param limits the limits of the strata's hashes, as `strataOf` returns them
    * @param max the maximum number of accesses of each ring
    */
@@ -49,7 +49,7 @@ export class SampledAccesses {
     this.#invalidations = new AccessRing(max)
   }
 
-  /** Returns the number of rings that a record with these limits has. */
+  /** Returns the number of rings of accesses in a record with these limits of strata. */
   static ringsOf (limits: readonly number[]): number {
     return limits.length + 1
   }

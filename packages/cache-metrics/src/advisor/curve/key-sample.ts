@@ -20,7 +20,10 @@ export class KeySample {
   limit = HASHES
   #keys = 0
   #hashes = new Uint32Array(FIRST_SLOTS)
-  /** The state of each slot for a key. 0: the slot is free; 1: its key was requested once; 2: its key was requested more than once. */
+  /**
+   * The state of each slot of the table for a key. 0: the slot is free; 1: its key was requested once; 2: its key was requested more than
+   * once.
+   */
   #noted = new Uint8Array(FIRST_SLOTS)
 
   get bytes (): number { return this.#hashes.byteLength + this.#noted.byteLength }

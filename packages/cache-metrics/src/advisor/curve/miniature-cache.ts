@@ -177,8 +177,8 @@ export class MiniatureCache {
   }
 
   /**
-   * Reuses the number of the least recently used entry for a new entry, which becomes the newest one. The two are neighbours in the ring,
-   * so that only `#newest` changes.
+   * Reuses the number of the least recently used entry for a new entry, which becomes the newest one. The least recently used entry already
+   * follows the newest one in the ring, so that only `#newest` changes.
    */
   #takeOldest (): number {
     this.#hasEvicted = true
