@@ -88,3 +88,54 @@ t.test('a prepared hit: a hit after some seconds has its own age', async (t) => 
     t.match((await ask(app, '/')).headers, { age: String(seconds === 58 ? 59 : seconds), 'cache-status': new RegExp(`; hit; ttl=${seconds === 58 ? 1 : 60 - seconds}$`) })
   }
 })
+
+/** Texts and bytes that are longer than a text that is cached beside its bytes, with types that Fastify changes for texts alone. */
+const LONG = [
+  { type: 'application/json', body: JSON.stringify({ text: 'ä'.repeat(20_000) }) },
+  { type: 'application/json; charset=latin1', body: JSON.stringify('ä'.repeat(20_000)) },
+  { type: 'application/problem+json;version="1,2"', body: JSON.stringify('b'.repeat(20_000)) },
+  { type: 'application/json;', body: JSON.stringify('c'.repeat(20_000)) },
+  { type: 'text/plain', body: 'ä'.repeat(20_000) },
+  { type: 'application/json', body: Buffer.alloc(20_000, 'd') }
+]
+
+t.test('a prepared hit: a long body is that of a route with an onSend hook', async (t) => {
+  const time = new Time(t)
+  const build = async (prepare?: (app: FastifyInstance) => void): Promise<FastifyInstance> => {
+    const app = await buildEdge(t, { time })
+    prepare?.(app)
+    for (const [at, { type, body }] of LONG.entries()) {
+      app.get(`/${at}`, { config: { cache: { store: true } } }, async (_request, reply) => reply.type(type).send(body))
+    }
+    return app
+  }
+  const [ready, other] = [await build(), await build(withHook)]
+  for (const [at, { body }] of LONG.entries()) {
+    const hits = await hitsOf(ready, String(at))
+    t.match(hits[0], { status: 200, body: String(body), cacheStatus: /; hit; ttl=/ })
+    t.same(hits, await hitsOf(other, String(at)), LONG[at]!.type)
+  }
+})
+
+for (const method of ['send', 'end'] as const) {
+  t.test(`a prepared hit: a function in place of ${method} receives a text or a copy of the bytes`, async (t) => {
+    const app = await buildEdge(t, { time: new Time(t) })
+    const seen: unknown[] = []
+    app.addHook('preHandler', async (_request, reply) => {
+      const owner = (method === 'send' ? reply : reply.raw) as unknown as Record<string, (...args: unknown[]) => unknown>
+      const original = owner[method]!
+      owner[method] = function (...args) {
+        const [payload] = args
+        seen.push(payload instanceof Uint8Array ? Buffer.from(payload) : payload)
+        if (payload instanceof Uint8Array) payload.fill(0)
+        return original.apply(this, args)
+      }
+    })
+    app.get('/bytes', { config: { cache: { store: true } } }, async () => Buffer.alloc(20_000, 'd'))
+    app.get('/text', { config: { cache: { store: true } } }, async () => 'e'.repeat(20_000))
+    for (const path of ['/bytes', '/text']) await ask(app, path)
+    seen.length = 0
+    for (const path of ['/bytes', '/bytes', '/text']) t.match((await ask(app, path)).cacheStatus, /; hit; ttl=/)
+    t.same(seen, [Buffer.alloc(20_000, 'd'), Buffer.alloc(20_000, 'd'), 'e'.repeat(20_000)])
+  })
+}

@@ -11,6 +11,7 @@ import { HeaderReply } from './header-reply.js'
 import { HitTimes } from './hit-times.js'
 import { mayChangeBody } from './hook-order.js'
 import { fieldsOf, serializerOf } from './patches.js'
+import { sentType } from './sent-type.js'
 import { setStoredFields } from './serve.js'
 import { setFromStore } from './written-headers.js'
 
@@ -53,6 +54,8 @@ interface ReadyHit {
   readonly notModified: TimedFields
   /** The header fields that the last onSend hook writes; `undefined`: that hook removes fields, so that hits are not prepared. */
   readonly last: readonly (readonly [string, FieldValue])[] | undefined
+  /** Whether Fastify sends the `Content-Type` of the response unchanged, as a text or as bytes. */
+  readonly isTypeKept: boolean
 }
 
 /**
@@ -95,7 +98,7 @@ export class ReadyHits {
     Object.assign(fields, own)
     ;(reply as ReadyReply)[kLast] = hit.last
     if (isNotModified) reply.send()
-    else reply.send(head.isText ? answer.text() : answer.body())
+    else reply.send(bodyFor(reply, answer, hit))
     return true
   }
 
@@ -126,9 +129,21 @@ export class ReadyHits {
       tags,
       full: new TimedFields(served),
       notModified: new TimedFields(Object.fromEntries(Object.entries(served).filter(([name]) => !DROPPED_FROM_304.has(name)))),
-      last: isRemoving ? undefined : Object.entries(finished).filter(([name, value]) => served[name] !== value)
+      last: isRemoving ? undefined : Object.entries(finished).filter(([name, value]) => served[name] !== value),
+      // Fastify completes the type of a JSON text alone, so such a body is sent as text.
+      isTypeKept: !head.isText || sentType(head) === head.headers['content-type']
     }
   }
+}
+
+/**
+ * The body of a prepared hit in the form that costs least to send, since no hook of the app receives it. A function of the app in place of
+ * `send`, `write` or `end` receives a text or a copy, as an onSend hook does.
+ */
+function bodyFor (reply: FastifyReply, answer: Servable, { isTypeKept }: ReadyHit): string | Buffer {
+  const { raw } = reply
+  if (isTypeKept && !Object.hasOwn(reply, 'send') && !Object.hasOwn(raw, 'write') && !Object.hasOwn(raw, 'end')) return answer.sendable()
+  return answer.head.isText ? answer.text() : answer.body()
 }
 
 /** Whether the header fields of a reply are those of a prepared hit, except the fields of the last onSend hook. */

@@ -133,6 +133,14 @@ export class KnownHead {
   }
 
   /**
+   * The body of a stored response as it is sent at the least cost: a short text as the cached string, which Node writes together with the
+   * head, and any other body as the stored bytes, since a long text would be decoded and encoded at each hit.
+   */
+  sendableIn (stored: Uint8Array): string | Buffer {
+    return this.head.isText && stored.byteLength - this.#bytes.length <= MAX_TEXT ? this.textIn(stored) : this.bodyIn(stored)
+  }
+
+  /**
    * The body of a stored response as text. A short text is cached as long as the stored bytes are the same object; it needs no copy, since
    * a string is immutable.
    */

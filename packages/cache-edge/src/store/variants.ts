@@ -14,6 +14,11 @@ export interface Servable {
   readonly readAt?: number
   /** Returns a copy of the response's body, which the caller may change. */
   body (): Buffer
+  /**
+   * Returns the body in the form that costs least to send. Bytes are no copy, so only a caller may use them that neither changes them nor
+   * gives them to code that may.
+   */
+  sendable (): string | Buffer
   text (): string
 }
 
@@ -39,6 +44,8 @@ export class SelectedVariant implements Servable {
     const body = this.#known.bodyIn(this.#stored)
     return this.#isShared ? Buffer.from(body) : body
   }
+
+  sendable (): string | Buffer { return this.#known.sendableIn(this.#stored) }
 
   text (): string { return this.#known.textIn(this.#stored) }
 }
@@ -196,7 +203,7 @@ export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): numbe
  * while other requests wait for the response.
  */
 export function servable (response: StoredResponse): Servable {
-  return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
+  return { head: response, body: () => Buffer.from(response.body), sendable: () => response.body, text: () => response.body.toString() }
 }
 
 /** Whether a stored response may be served in place of a failed response (stale-if-error). */

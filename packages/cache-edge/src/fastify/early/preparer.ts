@@ -8,7 +8,7 @@ import { dropBodyFields, setFromStore } from '../written-headers.js'
 import type { EarlyRequest } from './early-request.js'
 import { HeaderReply } from '../header-reply.js'
 import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
-import { sentType } from './sent-type.js'
+import { sentType } from '../sent-type.js'
 
 /** The maximum number of variants of a URL whose keys are remembered. */
 const MAX_VARIANTS = 200

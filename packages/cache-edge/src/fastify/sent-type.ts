@@ -1,4 +1,4 @@
-import type { StoredHead } from '../../store/stored-response.js'
+import type { StoredHead } from '../store/stored-response.js'
 
 const TOKEN = '[!#$%&\'*+\\-.^_`|~\\dA-Za-z]+'
 /** A media type with its parameters (RFC 9110 §8.3.1), in the forms that every parser reads in one way. */
