@@ -7,19 +7,16 @@ const START_MS = 200
  * The maximum time that the advisor may save up for comparing values, in milliseconds: the budget of half a second without traffic. A
  * larger maximum would slow down the first requests after each pause by more comparisons.
  */
-const BURST_MS = 1
+const BURST_MS = 5
 /**
  * The maximum by which the advisor may overspend the time for comparing values, in milliseconds: after one slow value no values are
  * compared for 20 s at most.
  */
-const MAX_DEBT_MS = 40
-/**
- * The share of the passing time that the advisor may spend on comparing values. A process that is busy for a tenth of the time pays ten times
- * this share of its own CPU time.
- */
-const SHARE = 0.002
+const MAX_DEBT_MS = 200
+/** The share of the passing time that the advisor may spend on comparing values. */
+const SHARE = 0.01
 
-/** Limits the time that the advisor spends on comparing values to 0.2 % of the passing time, plus an amount at the start (a token bucket). */
+/** Limits the time that the advisor spends on comparing values to 1 % of the passing time, plus an amount at the start (a token bucket). */
 export class TimeBudget {
   #left = START_MS
   #at = 0
