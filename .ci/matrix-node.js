@@ -1,5 +1,5 @@
 // Runs the unit tests on several versions of Node, Fastify and ioredis, and prints a table of them:
-// npm run matrix:node [-- --node 22,26 --fastify 5.0.0,6.0.0-alpha.4 --ioredis 5.4.0 FILE …]
+// npm run matrix:node [-- --node 22,26 --fastify 5.11.0,6.0.0-alpha.4 --ioredis 5.4.0 FILE …]
 // npm's package `node` brings each Node. A version of Fastify or ioredis is tested in a copy of this repository, which has only one.
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,9 +9,9 @@ import { parseArgs } from 'node:util'
 
 const ROOT = join(import.meta.dirname, '..')
 const NODES = ['20', '22', '24', '26']
-/** The packages that are replaced, by their place here: the lowest version of the peer range, the newest, and a prerelease of the next major. */
+/** The packages that are replaced, by their place here: the lowest version of the peer range (of Fastify, that of cache-edge), the newest, and a prerelease of the next major. */
 const PACKAGES = {
-  fastify: { place: 'node_modules/fastify', versions: ['5.0.0', '5', '6.0.0-alpha.4'] },
+  fastify: { place: 'node_modules/fastify', versions: ['5.11.0', '5', '6.0.0-alpha.4'] },
   ioredis: { place: 'packages/cache-redis/node_modules/ioredis', versions: ['5.4.0', '5'] }
 }
 /** A prerelease may fail: its row says how, and the exit status stays 0. */
