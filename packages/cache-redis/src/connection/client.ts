@@ -21,11 +21,35 @@ export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
   return (client.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'single'
 }
 
+const guarded = new WeakSet<Redis>()
+
+/**
+ * Adds a listener for errors to each socket that a client opens. A socket that ends during its TLS handshake may emit two errors, and
+ * ioredis (6.0.0) has no listener for the second, which would end the process. A Cluster client ends such sockets by itself: those of nodes
+ * that it replaces, and those of the copies of nodes that it asks for the slots.
+ */
+export function guardSockets (client: Client): void {
+  if (isCluster(client)) {
+    client.on('+node', (node: Redis) => {
+      guardSockets(node)
+      const { duplicate } = node
+      node.duplicate = (...args) => {
+        const copy = duplicate.apply(node, args)
+        guardSockets(copy)
+        return copy
+      }
+    })
+    return
+  }
+  if (guarded.has(client)) return
+  guarded.add(client)
+  // ioredis opens the socket in the turn of the event loop in which it tells that it connects, so no error of the socket is earlier.
+  client.on('connecting', () => setImmediate(() => (client as { stream?: EventEmitter | null }).stream?.on('error', ignore)))
+}
+
 /** Closes a client permanently. Later errors are ignored, since its other listeners have been removed. */
 export function closeClient (client: Client): void {
   client.on('error', ignore)
-  // A socket that ends during its TLS handshake may emit two errors; ioredis (6.0.0) has no listener for the second.
-  for (const { stream } of (isCluster(client) ? client.nodes('all') : [client]) as { stream?: EventEmitter | null }[]) stream?.on('error', ignore)
   client.disconnect()
 }
 

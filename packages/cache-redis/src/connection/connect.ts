@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type ClusterOptions } from 'ioredis'
-import { closeClient, type Client, type ClientOptions } from './client.js'
+import { closeClient, guardSockets, type Client, type ClientOptions } from './client.js'
 import { defineScripts } from './commands.js'
 import { endpointsOf, type Endpoint } from './endpoints.js'
 import type { Warn } from './app-callback.js'
@@ -34,6 +34,7 @@ export function connect (settings: RedisCacheSettings, isIdle: () => boolean, wa
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
   for (const each of lanes) {
     defineScripts(each)
+    if (each !== client) guardSockets(each)
     // Errors of all clients but the first are ignored: the first client reports outages. A listener is needed, since ioredis prints errors
     // that have no listener.
     if (each !== lanes[0]) each.on('error', () => {})

@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Redis } from 'ioredis'
-import { closeClient, isCluster, type Client } from './client.js'
+import { closeClient, guardSockets, isCluster, type Client } from './client.js'
 import type { Warn } from './app-callback.js'
 import { Node, type NodeSettings } from './node.js'
 import { guardAsking, guardRedirections } from './redirections.js'
@@ -149,6 +149,7 @@ export class Connection {
     const [node] = isCluster(this.client) ? this.client.nodes('all') : []
     if (node === undefined) return undefined
     const probe = node.duplicate({ lazyConnect: true, enableReadyCheck: false, retryStrategy: () => null, disableClientInfo: true })
+    guardSockets(probe)
     return new Promise((resolve) => {
       probe.on('error', resolve)
       probe.connect().catch(() => {}).finally(() => {

@@ -1,6 +1,6 @@
 import { readonly, unserviceable } from '@x/cache-core/implementing'
 import type { Redis } from 'ioredis'
-import { closeClient } from './client.js'
+import { closeClient, guardSockets } from './client.js'
 import { defineScripts } from './commands.js'
 import { serverIdentityOf, missingFields } from './server-identity.js'
 import { isRefusal, isReply, publicText } from './redis-errors.js'
@@ -104,6 +104,7 @@ export class Node {
       retryStrategy: (times: number) => Math.min(50 * times, 500)
     })
     defineScripts(this.#writer)
+    guardSockets(this.#writer)
     this.#writer.on('error', () => {
       // Errors of this connection are ignored: each write rejects with its error, and the data connection reports outages.
     })

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { closeClient, type ClientOptions } from './client.js'
+import { closeClient, guardSockets, type ClientOptions } from './client.js'
 import type { Warn } from './app-callback.js'
 import { isRefusal, publicText } from './redis-errors.js'
 
@@ -32,6 +32,7 @@ export class SentinelWatch {
       retryStrategy: (times) => Math.min(250 * times, 2000)
     }))
     for (const sentinel of this.#sentinels) {
+      guardSockets(sentinel)
       sentinel.on('error', () => {
         // Errors are ignored here: the data connection connects to all Sentinels, and reports those that do not answer.
       })

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { closeClient, isCluster, type Client } from './client.js'
+import { closeClient, guardSockets, isCluster, type Client } from './client.js'
 import { listen } from './shared-listeners.js'
 
 type Listener = (message: string) => void
@@ -59,6 +59,7 @@ export class Subscriber {
     if (this.#isClosed) throw new Error('the cache is closed')
     const own = this.#open()
     this.#own = own
+    guardSockets(own)
     own.on('error', () => {
       // Errors of this connection are ignored: the data connection reports outages.
     })

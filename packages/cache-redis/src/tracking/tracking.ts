@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { closeClient } from '../connection/client.js'
+import { closeClient, guardSockets } from '../connection/client.js'
 import { serverIdentityOf } from '../connection/server-identity.js'
 import type { Warn } from '../connection/app-callback.js'
 import { isRefusal, isReply, publicText } from '../connection/redis-errors.js'
@@ -60,6 +60,7 @@ export class Tracker {
       disableClientInfo: true,
       retryStrategy: () => this.#isClosed ? null : Math.min(settings.heartbeatMs * 2 ** this.#failures++, this.#maxPauseMs)
     })
+    guardSockets(this.#redis)
     this.#redis.on('ready', () => { void this.#arm() })
     this.#redis.on('close', () => this.#doubt())
     // Only refusals are reported here, since the data connection reports outages. After other errors of this connection remembered tokens

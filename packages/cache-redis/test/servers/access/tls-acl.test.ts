@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { freePort } from '@x/test-kit/servers'
 import type { CacheRedisOptions } from '../../../src/index.js'
@@ -57,6 +59,23 @@ for (const mode of ['single', 'cluster'] as const) {
     await until('the other process has heard of it', async () => valueOf(await two.get('key')) === null)
     const app = await buildApp(t, { ...options, connectTimeoutMs: 60_000 })
     t.match(await statusOf(app), { implName: 'RedisCache', degraded: false })
+  })
+
+  t.test(`a socket that emits a further error does not end the process (${mode})`, async (t) => {
+    const { url } = mode === 'single' ? await startServer(t) : await startCluster(t)
+    const clients = new Set<Redis>()
+    const { connect } = Redis.prototype
+    Redis.prototype.connect = function (...args) {
+      clients.add(this)
+      return connect.apply(this, args)
+    }
+    t.teardown(() => { Redis.prototype.connect = connect })
+    await startCache(t, { mode, url })
+    const streams = [...clients].map((client) => (client as { stream?: EventEmitter }).stream).filter((stream) => stream !== undefined)
+    t.ok(streams.length > 1, 'those of data and of tracking')
+    for (const stream of streams) {
+      for (const message of ['first', 'second', 'third']) t.doesNotThrow(() => stream.emit('error', new Error(message)))
+    }
   })
 }
 
