@@ -89,7 +89,12 @@ t.test('KnownHead: knows the same head before another body, and no other head', 
     const stored = encodeResponse(other)
     t.ok(known.isIn(stored))
     t.same(plain({ ...known.head, body: known.bodyIn(stored) }), plain(other))
-    for (let time = 0; time < 2; time++) t.equal(known.textIn(stored), other.body.toString())
+    const own = new KnownHead(stored, known)
+    for (let time = 0; time < 2; time++) {
+      t.equal(own.textIn(stored, true), other.body.toString())
+      t.equal(own.textIn(bytes, false), one.body.toString())
+    }
+    t.equal(own.head, known.head)
     const head = bytes.length - one.body.length
     bytes[at % head]! ^= 1
     t.notOk(known.isIn(bytes))

@@ -111,11 +111,12 @@ export class ExchangeRunner {
   #decide (request: CacheRequest, looked: Lookup): Promise<void> | undefined {
     const { found } = looked
     if (found !== undefined && request.refresh === undefined && !request.hasLabelsOf(found.head)) return this.lone.runLabelled(request)
-    const decision = decide(request, looked, this.#failures, found === undefined ? 0 : timeOf(found))
+    const now = found === undefined ? 0 : timeOf(found)
+    const decision = decide(request, looked, this.#failures, now)
     switch (decision.kind) {
       case 'hit':
         request.noteStored()
-        request.serve(found!)
+        request.serveHit(found!, now)
         return undefined
       case 'stale-while-revalidate':
         this.#refresher.start(request, found!.head)

@@ -11,7 +11,7 @@ import type { Policy } from '../rules/policy.js'
 import { shownNames, visibleHeaders } from '../rules/visibility.js'
 import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
-import { matches, type Servable } from '../store/variants.js'
+import { matches, timeOf, type Servable } from '../store/variants.js'
 import { OF_CONTENT } from './content-key.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
@@ -138,8 +138,13 @@ export class FastifyCacheRequest implements CacheRequest {
     this.#app.personal.mark(this.request)
   }
 
+  serveHit (response: Servable, now: number): void {
+    if (this.#app.ready.serve(this.reply, response, now, this.policy as Policy<FastifyRequest>, this.#own)) return
+    this.#app.responses.serve(this.reply, response)
+  }
+
   serve (response: Servable, status?: CacheStatus): void {
-    if (status === undefined && this.#app.ready.serve(this.reply, response, this.policy as Policy<FastifyRequest>, this.#own)) return
+    if (status === undefined) return this.serveHit(response, timeOf(response))
     this.#app.responses.serve(this.reply, response, status)
   }
 

@@ -3,7 +3,7 @@ import { areEqual } from '../lib/are-equal.js'
 import { DROPPED_FROM_304, isConditional } from '../rules/conditional.js'
 import type { Policy } from '../rules/policy.js'
 import type { StoredHead } from '../store/stored-response.js'
-import { timeOf, type Servable } from '../store/variants.js'
+import type { Servable } from '../store/variants.js'
 import { setComputed } from './body-tags.js'
 import type { EdgeHeaders } from './edge-headers.js'
 import { OF_RESPONSE } from './failed-response.js'
@@ -79,8 +79,11 @@ export class ReadyHits {
     this.#hitWith = hitWith
   }
 
-  /** Sends a prepared hit, or its 304. `false`: nothing was changed, so the header fields of this hit must be written one by one. */
-  serve (reply: FastifyReply, answer: Servable, policy: Policy<FastifyRequest>, tags: readonly string[]): boolean {
+  /**
+   * Sends a prepared hit, or its 304. `false`: nothing was changed, so the header fields of this hit must be written one by one.
+   * @param now milliseconds of the epoch
+   */
+  serve (reply: FastifyReply, answer: Servable, now: number, policy: Policy<FastifyRequest>, tags: readonly string[]): boolean {
     const { head } = answer
     const { request } = reply
     const { headers } = request.raw
@@ -92,7 +95,7 @@ export class ReadyHits {
     if (fields === undefined || hasDeciding(fields, reply)) return false
     const hit = this.#of(request, head, policy, tags)
     if (hit?.last === undefined) return false
-    const own = (isNotModified ? hit.notModified : hit.full).at(head, timeOf(answer), this.#hitWith)
+    const own = (isNotModified ? hit.notModified : hit.full).at(head, now, this.#hitWith)
     reply.code(isNotModified ? 304 : head.status)
     // The header fields are not copied by a spread: V8 needs more than a microsecond for each field that is added to such a copy.
     Object.assign(fields, own)

@@ -97,31 +97,32 @@ export class KnownHead {
   readonly head: StoredHead
   /** The approximate size of the decoded head in the heap in bytes, with the text of a body that may be remembered here. */
   readonly bytes: number
+  /** The stored bytes for which this object was made. The reference is weak, so that a response that the cache evicted is freed. */
+  readonly origin: WeakRef<Uint8Array>
   readonly #bytes: Buffer
-  // The references to stored bytes are weak, so that a response that the cache evicted is freed.
-  #last: WeakRef<Uint8Array> | undefined
-  #textOf: WeakRef<Uint8Array> | undefined
-  #text = ''
+  #text: string | undefined
 
-  constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
+  /**
+   * Remembers the head of stored bytes.
+   * @param of the decoded response, or the known head with which the stored bytes begin
+   */
+  constructor (stored: Uint8Array, of: StoredResponse | KnownHead) {
+    this.origin = new WeakRef(stored)
+    if (of instanceof KnownHead) {
+      this.#bytes = of.#bytes
+      this.head = of.head
+      this.bytes = of.bytes
+      return
+    }
+    const { body, ...head } = of
     this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
     this.head = head
     // The size includes the bytes of the head and the objects that were parsed from them, which need three times the bytes of their JSON.
     this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
   }
 
-  /**
-   * Whether a stored response begins with this head.
-   * @param isShared whether the cache gives the same object at each read, whose bytes are then compared once
-   */
-  isIn (stored: unknown, isShared = false): stored is Uint8Array {
-    if (isShared && this.#last?.deref() === stored) return true
-    const isIn = this.#isBegin(stored)
-    if (isShared && isIn) this.#last = new WeakRef(stored)
-    return isIn
-  }
-
-  #isBegin (stored: unknown): stored is Uint8Array {
+  /** Whether a stored response begins with this head. */
+  isIn (stored: unknown): stored is Uint8Array {
     return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length &&
       this.#bytes.compare(stored, 0, this.#bytes.length) === 0
   }
@@ -133,24 +134,22 @@ export class KnownHead {
   }
 
   /**
-   * The body of a stored response as it is sent at the least cost: a short text as the cached string, which Node writes together with the
-   * head, and any other body as the stored bytes, since a long text would be decoded and encoded at each hit.
+   * The body of a stored response as it is sent at the least cost: a short text as the remembered string, which Node writes together with
+   * the head, and any other body as the stored bytes, since a long text would be decoded and encoded at each hit.
+   * @param isOrigin see `textIn`
    */
-  sendableIn (stored: Uint8Array): string | Buffer {
-    return this.head.isText && stored.byteLength - this.#bytes.length <= MAX_TEXT ? this.textIn(stored) : this.bodyIn(stored)
+  sendableIn (stored: Uint8Array, isOrigin: boolean): string | Buffer {
+    return this.head.isText && stored.byteLength - this.#bytes.length <= MAX_TEXT ? this.textIn(stored, isOrigin) : this.bodyIn(stored)
   }
 
   /**
-   * The body of a stored response as text. A short text is cached as long as the stored bytes are the same object; it needs no copy, since
-   * a string is immutable.
+   * The body of a stored response as text. A short text is remembered; it needs no copy, since a string is immutable.
+   * @param isOrigin whether the stored bytes are those for which this object was made; the text of no other bytes is remembered
    */
-  textIn (stored: Uint8Array): string {
-    if (this.#textOf?.deref() === stored) return this.#text
+  textIn (stored: Uint8Array, isOrigin: boolean): string {
+    if (isOrigin && this.#text !== undefined) return this.#text
     const text = this.bodyIn(stored).toString()
-    if (text.length <= MAX_TEXT) {
-      this.#textOf = new WeakRef(stored)
-      this.#text = text
-    }
+    if (isOrigin && text.length <= MAX_TEXT) this.#text = text
     return text
   }
 }

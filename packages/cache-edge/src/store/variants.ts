@@ -4,8 +4,9 @@ import { shareNow, type SharedEntry } from '@x/cache-core/implementing'
 import type { IncomingHttpHeaders } from 'node:http'
 import { stateOf } from '../rules/stored-state.js'
 import { variantKey } from './cache-key.js'
+import { KnownHeads } from './known-heads.js'
 import { RequestCounts } from './request-counts.js'
-import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
+import { encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
 
 /** A response that can be sent to a client: a stored one, or one that the handler has just sent. */
 export interface Servable {
@@ -45,9 +46,9 @@ export class SelectedVariant implements Servable {
     return this.#isShared ? Buffer.from(body) : body
   }
 
-  sendable (): string | Buffer { return this.#known.sendableIn(this.#stored) }
+  sendable (): string | Buffer { return this.#known.sendableIn(this.#stored, this.#isShared) }
 
-  text (): string { return this.#known.textIn(this.#stored) }
+  text (): string { return this.#known.textIn(this.#stored, this.#isShared) }
 }
 
 /** A request for which a stored response is selected. `tags`: the known tags of the entry, whose state is read in the same round trip. */
@@ -66,35 +67,36 @@ export interface VariantOptions {
   readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot
 }
 
-const MAX_KNOWN = 1000
-/** The maximum size of all decoded heads of stored responses in bytes, in addition to the cache that holds the responses. */
-const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
 /** The variants (stored responses) of URLs in a cache, with a maximum number per URL (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
-  readonly #onCorrupt: (key: string) => void
   readonly #requests = new RequestCounts()
-  #known = new Map<string, KnownHead>()
-  #knownBytes = 0
+  readonly #heads: KnownHeads
 
   constructor (max: number, onCorrupt: (key: string) => void) {
     this.#max = max
-    this.#onCorrupt = onCorrupt
+    this.#heads = new KnownHeads(onCorrupt)
   }
 
   /** Reads the stored response of a URL that a request selects. */
   find (cache: FastifyCache, key: string, request: Selecting): Lookup | Promise<Lookup> {
+    const first = this.#read(cache, key, request)
+    // If the value is no promise, it is used at once, so that a hit in memory does not wait.
+    if (!(first instanceof Promise)) return this.#select(cache, key, request, first)
+    return first.then((read) => this.#select(cache, key, request, read))
+  }
+
+  #select (cache: FastifyCache, key: string, request: Selecting, first: Read): Lookup | Promise<Lookup> {
+    if (first === undefined) return NOTHING
     const { headers } = request
-    return whenRead(this.#read(cache, key, request), (first) => {
-      if (first === undefined) return NOTHING
-      if (first instanceof SelectedVariant) return toLookup(first, headers)
-      const own = variantKey(key, variantOf(first.vary, headers))
-      this.#requests.add(own)
-      return whenRead(this.#read(cache, own, request), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
-    })
+    if (first instanceof SelectedVariant) return toLookup(first, headers)
+    const own = variantKey(key, variantOf(first.vary, headers))
+    this.#requests.add(own)
+    const second = this.#read(cache, own, request)
+    return second instanceof Promise ? second.then((read) => ofVariant(read, headers)) : ofVariant(second, headers)
   }
 
   /**
@@ -153,34 +155,14 @@ export class Variants {
 
   /** Removes the decoded heads of stored responses, since the cache was cleared. */
   clear (): void {
-    this.#known = new Map()
-    this.#knownBytes = 0
+    this.#heads.clear()
   }
 
-  #forget (key: string): void {
-    this.#knownBytes -= this.#known.get(key)?.bytes ?? 0
-    this.#known.delete(key)
-  }
-
-  /** Decodes a stored response or an index of variants; a head that was read before is not parsed again. */
   #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): Read {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
-    let known = this.#known.get(key)
-    if (known?.isIn(stored, isShared) !== true) {
-      const kept = decode(stored)
-      if (kept === undefined) {
-        this.#onCorrupt(key)
-        return undefined
-      }
-      if ('index' in kept) return kept.index
-      known = new KnownHead(stored as Uint8Array, kept.response)
-      this.#forget(key)
-      this.#known.set(key, known)
-      this.#knownBytes += known.bytes
-      while (this.#known.size > MAX_KNOWN || this.#knownBytes > MAX_KNOWN_BYTES) this.#forget(this.#known.keys().next().value!)
-    }
-    return new SelectedVariant(known, stored as Uint8Array, result.value, isShared)
+    const known = this.#heads.read(key, stored, isShared)
+    return known instanceof KnownHead ? new SelectedVariant(known, stored as Uint8Array, result.value, isShared) : known
   }
 }
 
@@ -233,13 +215,13 @@ function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
+/** The result of a look-up whose second read, by the key of a variant, gave this value. */
+function ofVariant (read: Read, headers: IncomingHttpHeaders): Lookup {
+  return read instanceof SelectedVariant ? toLookup(read, headers) : OTHER
+}
+
 /** Whether the headers of a request select this stored response. */
 export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
   if (head.vary.length === 0) return true
   return head.variant === variantOf(head.vary, headers)
-}
-
-/** Calls `next` with a value that was read. If the value is no promise, `next` is called at once, so that a hit in memory does not wait. */
-function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
-  return read instanceof Promise ? read.then(next) : next(read)
 }
