@@ -2,7 +2,7 @@
 # @redis/client 6.3.1 with `clientSideCache`: the keys of its cache lack the number of the database. After `client.select(1)` a `get`
 # answers with the value of database 0, although database 1 has another one; a client without the cache answers with that. Seen with
 # redis-server 7.0.15.
-# It matters to us because apps that keep tests or tenants apart by database numbers read a value of the other one: a near cache belongs
+# It matters to us because an app that keeps its test data in another database reads a value of the wrong one: a near cache belongs
 # to one database, as ours does, whose connections never change it.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `structuredClone` of a small Buffer copies the whole pool that Node cut it from: the clone of 2 bytes is a Uint8Array over 8,192. A
-# store that isolates its values so holds, or hands out, 8 KiB for each: `get` of the in-process store of cacheable 2.5.0 gives such a
+# store that isolates its values so holds 8 KiB for each: `get` of the in-process store of cacheable 2.5.0 gives such a
 # clone. A Uint8Array of its own memory is cloned by its size. Input: Buffers of 2 bytes. Seen with Node 20.20.2, whose `Buffer.from` uses
 # the pool below 4 KiB.
 # It matters to us because the bounds of a memory cache count the bytes of a value: copies of Buffers have to be made by their length,
