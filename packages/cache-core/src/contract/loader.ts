@@ -52,10 +52,8 @@ export type ManyLoader<T> = (keys: string[], context: LoadManyContext) => Loaded
 /** Options of `getOrSet`, for the load and for the store of its value. */
 export interface GetOrSetOptions<T = unknown> {
   /**
-   * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: user === null ? 5: 300` stores a
-   * `null` for a shorter time. It is not called for `undefined`, which is never stored.=>`(user) => user === null ? 5: 300` stores a `null`
-   * for a shorter time. The function is not called for `undefined`, which is never stored. => user === null ? 5: 300` stores a `null` for a
-   * shorter time. It is not called for `undefined`, which is never stored.
+   * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: `(user) => user === null ? 5 : 300`
+   * stores a `null` for a shorter time. The function is not called for `undefined`, which is never stored.
    * @default `defaultTtl`
    */
   ttl?: number | ((value: Exclude<T, undefined>) => number) | undefined

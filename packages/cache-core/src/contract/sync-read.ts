@@ -12,7 +12,7 @@ export const shareNow = Symbol.for('@x/cache-core.shareNow')
  */
 export const useNow = Symbol.for('@x/cache-core.useNow')
 
-/** A caller of a cache read that decides, when it sees the entry, whether to use it. */
+/** The caller of a cache read that gets the entry before the read is counted, and decides whether to use the entry. */
 export interface EntryUser {
   /** Uses an entry; `false`: the entry was not used. */
   use (entry: SharedEntry): boolean

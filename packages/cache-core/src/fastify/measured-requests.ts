@@ -26,8 +26,8 @@ export interface RequestListener {
 }
 
 /**
- * A place in the list of requests that have no response yet. Places are reused. A `Set` of replies has a hash table that outlives the
- * replies, so that the garbage collector would copy a third of all requests to the old space.
+ * A place in the list of requests that have no response yet. Places are reused. The list is no `Set` of replies: its hash table would
+ * outlive the replies, so that the garbage collector would copy a third of all requests to the old space.
  */
 interface Place { reply: FastifyReply | undefined; began: number }
 

@@ -57,8 +57,8 @@ export class FlightRunner {
   }
 
   /**
-   * Runs the loader of a call of `getOrSet` that would otherwise wait for itself; only this call gets the value, which is not stored.
-   * Rejects with `CACHE_ERR_LOAD_CYCLE` if that loader asks for the same key again.
+   * Runs the loader of a call of `getOrSet` whose key has a load that waits for the call: if the call waited for that load, neither would
+   * end. Only this call gets the value, which is not stored. Rejects with `CACHE_ERR_LOAD_CYCLE` if the loader asks for the same key again.
    */
   async runUnshared<T> ({ target, key, loader, options }: Call<T>, parent: LoadScope): Promise<T> {
     if (parent.isRecursion(key)) throw new LoadCycle()

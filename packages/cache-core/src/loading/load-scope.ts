@@ -10,7 +10,8 @@ export class LoadScope {
   /**
    * Records that the loader run `parent` waits for the new run.
    * @param parent the run whose loader asked for this run and waits for it
-   * @param isUnshared no other caller joins the run: its caller would otherwise wait for itself
+   * @param isUnshared whether no other call joins the run. Such a run is made for a call whose key has a load that waits for the call: if
+   * the call waited for that load, neither would end.
    */
   constructor (readonly key: string, readonly parent: LoadScope | undefined, readonly isUnshared = false) {
     parent?.await(this)
@@ -88,7 +89,10 @@ export class LoadScopes {
     }
   }
 
-  /** Tracks a suspected loader run also after its first `await`; the returned function ends the tracking. */
+  /**
+   * Finds loader runs that begin later also after their first `await`, until the returned function is called. Called before a suspected
+   * loader run, which replaces a run that passed its time limit and may wait for itself.
+   */
   track (): () => void {
     this.#tracked++
     let isTracking = true

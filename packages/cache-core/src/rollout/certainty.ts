@@ -20,9 +20,9 @@ const FEW_CERTAIN = Math.log(2000)
 interface Counts { readonly requests: number, readonly failures: number }
 
 /**
- * Whether the cached arm certainly fails more often than the control arm in the same time. The exact counts must differ with certainty. The
- * difference by minutes and groups must be clear, too: an outage that hits both arms, or one client with many failures, makes counts alone
- * look certain.
+ * Whether the cached arm certainly fails more often than the control arm in the same time. The exact comparison of the counts must exceed
+ * `CERTAIN`. An outage that hits both arms, or one client with many failures, makes the counts alone look certain. Therefore `ownFailures`,
+ * which compares the arms within each minute and by groups of subjects, must exceed `WINDOW_SUSPECTED` standard errors, too.
  */
 export function failsMore (cached: Counts, control: Counts, ownFailures: Difference | undefined): boolean {
   return ownFailures !== undefined && ownFailures.z > WINDOW_SUSPECTED && hasMoreFailures(cached, control, CERTAIN)

@@ -107,7 +107,7 @@ export class Comparison {
   }
 
   #foldDifferences (counts: Minute): void {
-    // A stage below the current one has ended, so minutes are not added to the difference between its arms.
+    // The stages below the current one have ended, so the minute is not added to the differences between their arms.
     for (let stage = Math.max(1, this.#stage); stage <= this.#differences.length; stage++) {
       if (!this.#cohorts.hasControl(stage)) continue
       const period = stage === this.#stage ? 'now' : 'before'

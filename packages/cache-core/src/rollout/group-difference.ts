@@ -229,8 +229,8 @@ function varianceBetween (changes: readonly Change[]): number {
 }
 
 /**
- * The mean of the changes in groups of subjects, each weighed by the inverse of its variance and the variance between groups; and the sum
- * of the weights.
+ * The mean of the changes in groups of subjects. The weight of a change is 1 divided by the sum of its own variance and the variance
+ * between groups (`between`); `all` is the sum of the weights.
  */
 function weighedMean (changes: readonly Change[], between: number): { mean: number, all: number } {
   let all = 0

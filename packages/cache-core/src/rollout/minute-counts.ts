@@ -7,7 +7,7 @@ import { addCounts, sketchBucket, SKETCH_BUCKETS, sumCounts, type LatencySketch 
 /** The first byte of encoded counts of a minute, with which no JSON text begins, and the version of their format. */
 const MAGIC = 0xc3
 const VERSION = 2
-/** The number that encoded counts have as `limit` for a minute in which the percent of cached subjects changed. */
+/** The encoded form of a `limit` that is `undefined`, since the percent of cached subjects changed within the minute. */
 const MIXED = 65_535
 
 /** Counts of reads and of operations of the cache in one arm of the rollout. */

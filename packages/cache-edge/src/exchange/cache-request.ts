@@ -53,7 +53,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly cache: FastifyCache
   /** The tags that a stored response to the request gets: those of its target URI and of the policy. */
   readonly tags: string[]
-  /** The refresh of a background request; `undefined`: the request came from a client. */
+  /** The refresh that this background request carries out; `undefined`: the request came from a client. */
   readonly refresh: Refresh | undefined
   /** Whether the client disconnected before its response was complete. */
   readonly isGone: boolean
@@ -64,8 +64,8 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly isServed: boolean
 
   /**
-   * The key under which a response to the request is stored and shared with others; `undefined`: the response is for this request alone,
-   * since its `No-Vary-Search` does not confirm the key of the request.
+   * The key under which a response to the request is stored and shared with other requests; `undefined`: the response is not shared, since
+   * its `No-Vary-Search` differs from the one by which the key of the request was computed.
    */
   keyFor (response: StoredHead): string | undefined
   /**

@@ -50,7 +50,7 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
   const vary = selectingHeaders(recorded, final.headers.vary, policy)
   const headers: Record<string, string | string[]> = { ...final.headers }
-  // The encoding of an onSend hook is not stored, since the hook encodes the stored response again.
+  // A `Content-Encoding` that an onSend hook added is not stored, since the hook encodes the stored body again at each hit.
   if (recorded.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
   else if (vary.length > 0) headers.vary = vary.join(', ')

@@ -25,7 +25,8 @@ export async function snapshotFor (
   if (snapshot === undefined || tags.length === known.length) return snapshot
   const again = await cache.tags.capture([...tags])
   const current = await cache.tags.isCurrent(snapshot)
-  // An invalidation in a store of this process alone has superseded the flight, so such a store need not compare the tags.
+  // A store that holds its entries in this process alone may lack `isCurrent` (`CACHE_ERR_UNSUPPORTED`). An invalidation in such a store
+  // supersedes the flight, which `isSuperseded` shows.
   const isUnchanged = current.ok ? current.value : current.error.code === 'CACHE_ERR_UNSUPPORTED'
   return again.ok && isUnchanged && !flight.isSuperseded ? again.value : undefined
 }

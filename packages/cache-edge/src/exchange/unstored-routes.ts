@@ -7,8 +7,8 @@ interface Lasting {
   /** The number of unstored responses after which the reason counts as lasting: one, if it applies to every response of the route. */
   readonly after: number
   /**
-   * Whether the handler sees the whole request once the reason is lasting. `false`: the reason depends on a single response or on an
-   * upstream.
+   * Whether the handler of the route sees the whole request once this reason counts as lasting. `false`: the reason depends on a single
+   * response or on an upstream server.
    */
   readonly showsAll: boolean
   readonly message: string

@@ -132,7 +132,10 @@ interface Replaced {
   readonly name: string
   readonly shown: unknown
   readonly hidden: unknown
-  /** Whether `shown` is an own property that covers a getter of the prototype; such a getter has no setter. */
+  /**
+   * Whether the original property is a getter of the prototype without a setter. An own property of the object then has the value `shown`,
+   * and is deleted to restore the original.
+   */
   readonly isOver: boolean
 }
 

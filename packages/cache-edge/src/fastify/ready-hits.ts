@@ -21,7 +21,10 @@ type Fields = Record<string, FieldValue>
 const kLast = Symbol('@x/cache-edge.last-fields')
 type ReadyReply = FastifyReply & { [kLast]?: readonly (readonly [string, FieldValue])[] | undefined }
 
-/** Header fields whose presence on a reply affects which other fields are written, or whose values are joined. */
+/**
+ * Header fields that rule out a prepared hit if a hook has set one of them on the reply: they affect which other fields are written, or
+ * their values are joined with others.
+ */
 const DECIDING = new Set([...OF_RESPONSE, ...DROPPED_FROM_304, 'vary', 'set-cookie', 'cache-control', 'cache-status'])
 
 /** The header fields of a stored response with one status, with `Age` and `Cache-Status`. */

@@ -1,7 +1,7 @@
 import type { StoredHead } from '../store/stored-response.js'
 
 const TOKEN = '[!#$%&\'*+\\-.^_`|~\\dA-Za-z]+'
-/** A media type with its parameters (RFC 9110 §8.3.1), in the forms that every parser reads in one way. */
+/** A media type with its parameters (RFC 9110 §8.3.1), in the forms that all parsers read alike. */
 const MEDIA_TYPE = new RegExp(`^(?<type>${TOKEN}/${TOKEN})(?:[ \\t]*;[ \\t]*${TOKEN}=(?:${TOKEN}|"[ !#-\\[\\]-~]*"))*$`)
 
 /**

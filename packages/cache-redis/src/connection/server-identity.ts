@@ -11,7 +11,7 @@ export function serverIdentityOf (info: string): { runId: string; serverId: stri
   return { runId, serverId: createHash('sha1').update(`${runId}:${replicationId}`).digest('base64url').slice(0, 8) }
 }
 
-/** The fields that `serverIdentityOf` needs and an INFO reply lacks, such as a reply of some proxies and compatible servers. */
+/** Returns the fields that `serverIdentityOf` needs and an INFO reply lacks. Some proxies and compatible servers send such replies. */
 export function missingFields (info: string): string[] {
   return ['run_id', 'master_replid', 'role'].filter((name) => field(info, name) === undefined)
 }

@@ -214,7 +214,7 @@ export class NearCache {
     return this.#entries.ttl[slot]! - (now - this.#entries.storedAt[slot]!)
   }
 
-  /** Returns the value of a copy; `undefined`, after the copy was removed: the app's serializer cannot read it. */
+  /** Returns the value of a copy. If the app's serializer cannot read the copy, removes it and returns `undefined`. */
   #valueOf (slot: number): unknown {
     const { value } = this.#entries.values[slot] as NearEntry
     const kind = this.#entries.kindOf(slot)

@@ -4,7 +4,7 @@ import { isOneByte, ownText } from '../../lib/own-text.js'
 
 /** The value of `TagState.soft` of a tag that was invalidated or forgotten: entries and snapshots that refer to this state are invalid. */
 const GONE = -1
-/** The version of an entry's tags if they were invalidated softly during its load: the entry counts as stale in any case. */
+/** The version that an entry gets if one of its tags was invalidated softly during its load: the entry is stale from the start. */
 const NEVER_FRESH = -2
 const STATE_BYTES = objectBytes(4)
 

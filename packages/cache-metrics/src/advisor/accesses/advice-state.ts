@@ -23,9 +23,9 @@ export interface SubjectState {
  * and tags only as salted hashes. It contains no hit rates, since hit rates cannot be merged.
  */
 export interface AdviceState {
-  /** Names the salt without revealing it; states with different salts have different hashes for a key. */
+  /** The name of the salt, which does not reveal the salt; states with different salts have different hashes for one key. */
   readonly saltName: string
-  /** Identifies the observation. It is the id of the first process; later processes that continue its state have the same `origin`. */
+  /** The id of the first process of the observation; later processes that continue its state have the same `origin`. */
   readonly origin: string
   /** The spans in which this process, or an earlier process whose state it continues, observed. */
   readonly spans: readonly Span[]

@@ -53,7 +53,7 @@ export class ReuseCurve {
   readonly #levels: readonly CurveLevel[]
   readonly #keys = new KeySample()
   readonly #invalidated = new InvalidatedKeys()
-  /** Whether an entry had a tag. Without tags an invalidation has no effect, and is not recorded. */
+  /** Whether any entry has had a tag so far. If none has, the invalidation of a tag has no effect, and is not recorded. */
   hasTags = false
   #requests = 0
   // Requests and invalidations that are not simulated yet, in their order. During a batch the tables stay in the processor's cache. Between

@@ -15,7 +15,7 @@ export interface Leak {
   readonly kind: DimensionKind
   /** Pairs of requests for one key with the same value of the dimension; `agreeing`: those with the same answer. */
   readonly same: { readonly compared: number, readonly agreeing: number }
-  /** Pairs of consecutive requests for one key with two values of the dimension; `differing`: those with two answers. */
+  /** Pairs of consecutive requests for one key with different values of the dimension; `differing`: those with different answers. */
   readonly other: { readonly compared: number, readonly differing: number }
   /** Returns: requests with an older answer of their key, after other answers; `explained`: those that the dimension predicted. */
   readonly returns: number
@@ -33,7 +33,8 @@ const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
 /**
- * The logarithm of the odds from which on a dimension is reported as missing. Chance alone reaches them with a probability of at most 10⁻⁶.
+ * The score of a dimension, the logarithm of the odds of a leak, from which the dimension is reported as missing in the key. By chance
+ * alone it is reached with a probability of at most 10⁻⁶.
  */
 const CERTAIN = Math.log(1e6)
 /** The fraction of the capital that is bet on a return being predicted; also the chance of a return above which no bet is made. */

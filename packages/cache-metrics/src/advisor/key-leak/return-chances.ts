@@ -7,7 +7,10 @@ import type { LagCounts } from './lag-counts.js'
 export interface Chances {
   /** The sum, over 1 to n requests, of the opportunities on this key. */
   readonly upTo: number
-  /** The opportunities after exactly n requests, on this key; `anywhere` has those on all keys. */
+  /**
+   * The number of requests for this key that can be compared with at least n earlier requests, so that a return after exactly n requests
+   * was possible; `anywhere` has the number on all keys.
+   */
   readonly here: number
   readonly anywhere: number
   /** The number of all requests, on this key; `requestsAnywhere` has the number on all keys. */

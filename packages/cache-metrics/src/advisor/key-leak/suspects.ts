@@ -30,9 +30,15 @@ const TRIED = 64
 const JUDGED = 128
 /** The score of a dimension, the logarithm of the odds of a leak, from which on no other name replaces its name. */
 const SUSPICIOUS = Math.log(1e6) / 4
-/** The maximum number of returns that contradict a dimension, per return that it predicted. */
+/**
+ * The maximum ratio of the returns that contradict a dimension to the returns that it predicted. A return contradicts a dimension if the
+ * last request with the same value of the dimension had another answer.
+ */
 const MAX_CONTRADICTED = 0.25
-/** The maximum share of a key's earlier answers that may differ from the last answer to the same value of the dimension. */
+/**
+ * The maximum share of pairs with two different answers. The pairs are requests for one key with the same value of the dimension, the later
+ * one with an answer that the key had before.
+ */
 const MAX_ASTRAY = 0.1
 /**
  * The lower bound of a dimension's score, the logarithm of the odds: with this bound a leak that starts late need not outweigh all earlier
@@ -47,7 +53,7 @@ const ABSENT = 1
 
 /** An observed dimension, and the evidence for and against a leak by it (see `KeyLeak`). */
 export class Suspect {
-  /** For each remembered request a number that stands for its value of the dimension. */
+  /** The label of each remembered request: the number that stands for its value of the dimension. */
   readonly labels: Uint16Array
   /** The number of requests by the lag since the last request with the same value of the dimension. */
   readonly lags: LagCounts
@@ -164,8 +170,8 @@ export class Suspects {
     // New names of dimensions take turns. Otherwise the first name would be chosen a second time before the last name was chosen once.
     const name = names[this.#admitted++ % names.length]!
     this.#known.delete(idle.name)
-    // A name that replaces another name starts at the score `FLOOR`, not at 0, since a name may get any number of turns. From `FLOOR`, the
-    // probability that a part without influence reaches the score of a leak by chance is 10⁻⁸ per turn.
+    // A name that replaces another name starts at the score `FLOOR`, not at 0, since a name may be chosen any number of times. Each time,
+    // the probability that a dimension on which no answer depends rises from `FLOOR` to the score of a leak by chance is 10⁻⁸.
     idle.take(name, kind, FLOOR)
     this.#known.set(name, idle)
     return left - 1
