@@ -1,6 +1,7 @@
 import { MapSize } from './heap-size.js'
 import { keyBytes, KINDS, MIN_SLOTS, OPTIONAL_BYTES, SLOT_BYTES, type NewEntry } from './memory-entry.js'
 import { isResponse } from '../../contract/response-keys.js'
+import { listOf } from './list-of.js'
 import { MemoryRooms, RESPONSES, type Room } from './memory-rooms.js'
 import { statesBytes, type TagState } from './memory-tags.js'
 import { SlotTags } from './slot-tags.js'
@@ -229,8 +230,4 @@ export class MemoryEntries {
       this.#free = slot
     }
   }
-}
-
-function listOf<T> (length: number, value: T): T[] {
-  return new Array<T>(length).fill(value)
 }

@@ -1,3 +1,5 @@
+import { listOf } from './list-of.js'
+
 const OUTSIDE = -1
 
 /** The room (number) of the stored responses of `@x/cache-edge`; key patterns with a limit of their own have the numbers above it. */
@@ -110,8 +112,4 @@ export class MemoryRooms {
     if (newer === 0) room.newest = older
     else this.#older[newer] = older
   }
-}
-
-function listOf (length: number, value: number): number[] {
-  return new Array<number>(length).fill(value)
 }

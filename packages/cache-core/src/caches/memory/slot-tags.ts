@@ -1,3 +1,4 @@
+import { listOf } from './list-of.js'
 import { isFreshState, isValidState, type TagState } from './memory-tags.js'
 
 /** Bytes of the tags in each slot: those of all entries, of entries with more than two tags, and of versions other than 0. */
@@ -99,8 +100,4 @@ export class SlotTags {
   #moreOf (slot: number): readonly TagState[] {
     return this.#more === undefined ? NONE : this.#more[slot] ?? NONE
   }
-}
-
-function listOf<T> (length: number, value: T): T[] {
-  return new Array<T>(length).fill(value)
 }
