@@ -84,12 +84,12 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   prepareRefresh (refresh: Refresh): () => Promise<number>
 
   /**
-   * Sends a stored response as a fresh hit, or a 304 if the client already has that response.
+   * Sends a stored response as a hit, fresh or within its stale-while-revalidate window, or a 304 if the client already has that response.
    * @param now milliseconds of the epoch
    */
   serveHit (response: Servable, now: number): void
-  /** Sends a stored response, or a 304 if the client already has that response. */
-  serve (response: Servable, status?: CacheStatus): void
+  /** Sends a stored response with another result than a hit, or a 304 if the client already has that response. */
+  serve (response: Servable, status: CacheStatus): void
   /** Sends 504 for a request with `only-if-cached` that no stored response answers (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void
   /** Sends the 304 of the handler unchanged. */

@@ -120,7 +120,7 @@ export class ExchangeRunner {
         return undefined
       case 'stale-while-revalidate':
         this.#refresher.start(request, found!.head)
-        request.serve(found!)
+        request.serveHit(found!, now)
         return undefined
       case 'stale-if-error':
         request.serve(found!, { hit: true, detail: 'stale-if-error' })

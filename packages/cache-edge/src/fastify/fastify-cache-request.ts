@@ -11,7 +11,7 @@ import type { Policy } from '../rules/policy.js'
 import { shownNames, visibleHeaders } from '../rules/visibility.js'
 import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
-import { matches, timeOf, type Servable } from '../store/variants.js'
+import { matches, type Servable } from '../store/variants.js'
 import { OF_CONTENT } from './content-key.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
@@ -143,8 +143,7 @@ export class FastifyCacheRequest implements CacheRequest {
     this.#app.responses.serve(this.reply, response)
   }
 
-  serve (response: Servable, status?: CacheStatus): void {
-    if (status === undefined) return this.serveHit(response, timeOf(response))
+  serve (response: Servable, status: CacheStatus): void {
     this.#app.responses.serve(this.reply, response, status)
   }
 

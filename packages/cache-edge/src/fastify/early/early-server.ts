@@ -4,7 +4,7 @@ import { createSecureServer, createServer as createHttp2Server, type ServerHttp2
 import { createServer as createHttpsServer } from 'node:https'
 import { Seam, type Strategies } from './seam.js'
 
-/** Those options of Fastify that configure its HTTP server. */
+/** The options of Fastify that configure its HTTP server. */
 type ServerOptions = Pick<
   FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
 > & {
