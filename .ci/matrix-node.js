@@ -9,7 +9,10 @@ import { parseArgs } from 'node:util'
 
 const ROOT = join(import.meta.dirname, '..')
 const NODES = ['20', '22', '24', '26']
-/** The packages that are replaced, by their place here: the lowest version of the peer range (of Fastify, that of cache-edge), the newest, and a prerelease of the next major. */
+/**
+ * The packages that are replaced, by their place here: the lowest version of the peer range (of Fastify, that of cache-edge), the newest, and
+ * a prerelease of the next major.
+ */
 const PACKAGES = {
   fastify: { place: 'node_modules/fastify', versions: ['5.11.0', '5', '6.0.0-alpha.4'] },
   ioredis: { place: 'packages/cache-redis/node_modules/ioredis', versions: ['5.4.0', '5'] }

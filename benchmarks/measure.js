@@ -23,6 +23,14 @@ export async function time (rivals, { calls = 200_000, rounds = 9 } = {}) {
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))
 }
 
+/** Returns the CPU time of awaited calls in nanoseconds, without the time of other processes. */
+export async function cpuOf (call, calls = 1) {
+  const began = process.cpuUsage()
+  for (let i = 0; i < calls; i++) await call(i)
+  const { user, system } = process.cpuUsage(began)
+  return (user + system) * 1000
+}
+
 /**
  * Measures the CPU time of one awaited call of each rival in nanoseconds, without the time of other processes. The rivals run in turns; the
  * result is the median of the rounds.
@@ -31,11 +39,9 @@ export async function cpuTime (rivals, { calls = 5000, rounds = 81 } = {}) {
   const times = Object.fromEntries(Object.keys(rivals).map((name) => [name, []]))
   for (let round = -3; round < rounds; round++) {
     for (const [name, call] of Object.entries(rivals)) {
-      const began = process.cpuUsage()
-      for (let i = 0; i < calls; i++) await call(i)
-      const { user, system } = process.cpuUsage(began)
+      const taken = await cpuOf(call, calls)
       // The first rounds are not counted, since code is compiled during them.
-      if (round >= 0) times[name].push((user + system) * 1000 / calls)
+      if (round >= 0) times[name].push(taken / calls)
     }
   }
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))

@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { createRequire } from 'node:module'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '@x/cache-metrics'
-import { median, report } from './measure.js'
+import { cpuOf, median, report } from './measure.js'
 
 // prom-client is a dependency of @x/cache-metrics.
 const { Gauge, Registry } = createRequire(import.meta.resolve('@x/cache-metrics'))('prom-client')
@@ -46,14 +46,6 @@ function copyOf (page) {
   return { registry, series: series.length, change: () => { for (const { gauge, labels } of series) gauge.inc(labels) } }
 }
 
-/** Returns the CPU time of one awaited call in milliseconds. */
-async function cpuOf (call) {
-  const began = process.cpuUsage()
-  await call()
-  const { user, system } = process.cpuUsage(began)
-  return (user + system) / 1000
-}
-
 /** Measures the scrape and its rival in turns, since the speed of a machine changes during a run. Both pages are requested by `inject`. */
 async function measure (patterns) {
   const { app, change } = await startApp(patterns)
@@ -85,7 +77,7 @@ async function measure (patterns) {
 const rows = []
 for (const patterns of [10, 100, 1000]) {
   const { series, bytes, times } = await measure(patterns)
-  const ms = (all) => `${median(all).toFixed(2)} ms`
+  const ms = (all) => `${(median(all) / 1e6).toFixed(2)} ms`
   const ratio = median(times.changed.map((time, round) => time / times.rival[round]))
   rows.push(
     [`${patterns} patterns`, `${series} series, ${bytes} bytes (${Math.round(bytes / patterns)} per pattern)`],
