@@ -41,10 +41,10 @@ export interface Kept {
   readonly earlier: Earlier | undefined
 }
 
-/** Those parts of an earlier process's state that belong to no key pattern or route. */
+/** The parts of an earlier process's state that belong to no key pattern or route. */
 type Earlier = Pick<AdviceState, 'origin' | 'spans' | 'secondsBefore' | 'gates'>
 
-/** Returns those parts of a state that belong to no key pattern or route; the other parts are large, and need not stay in memory. */
+/** Returns the parts of a state that belong to no key pattern or route; the other parts are large, and need not stay in memory. */
 export function earlierOf (state: AdviceState | undefined): Earlier | undefined {
   return state && { origin: state.origin, spans: state.spans, secondsBefore: state.secondsBefore, gates: state.gates }
 }

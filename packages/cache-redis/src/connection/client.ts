@@ -21,6 +21,7 @@ export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
   return (client.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'single'
 }
 
+/** The clients whose sockets are guarded: a copy of a Cluster's node is guarded by its node, and by the code that made it. */
 const guarded = new WeakSet<Redis>()
 
 /**
