@@ -68,7 +68,8 @@ function install (name, version) {
 function copyWith (path, place) {
   const copy = join(folder, 'copy')
   rmSync(copy, { recursive: true, force: true })
-  cpSync(ROOT, copy, { recursive: true, verbatimSymlinks: true, filter: (source) => basename(source) !== '.git' })
+  // `.tap` has links to this repository's tap, which must not be loaded beside that of the copy; tap makes it anew.
+  cpSync(ROOT, copy, { recursive: true, verbatimSymlinks: true, filter: (source) => !['.git', '.tap'].includes(basename(source)) })
   const target = join(copy, place)
   rmSync(target, { recursive: true })
   cpSync(path, target, { recursive: true })
