@@ -13,4 +13,5 @@ export {
   checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkTtl, checkValue,
   MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
 } from './contract/arguments.js'
+export { serializedBy, type Serializer, type Serializes } from './contract/isolation.js'
 export { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from './contract/sync-read.js'

@@ -1,9 +1,11 @@
 import { CacheRegistry, MemoryCache, NullCache, type Cache, type SerializerName } from '@x/cache-core'
+import { ok, serializedBy, type Serializer, type Serializes } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import { testCache } from '@x/cache-core/testing'
 import { settle } from '@x/test-kit/deferred'
 import { FakeTime } from '@x/test-kit/fake-time'
 import { makeClient } from '@x/test-kit/make-client'
+import v8 from 'node:v8'
 import t from 'tap'
 import { changeOf } from '../src/telemetry/stored-form.js'
 import { shadowed } from './fixtures/shadowed.js'
@@ -74,6 +76,58 @@ for (const isolation of ['clone', 'freeze'] as const) {
   })
 }
 
+/** A cache whose values pass through a serializer of the app, as those of RedisCache with option `serializer`. */
+function cacheWith (serializer: Serializer): Cache {
+  const entries = new Map<string, Buffer>()
+  const cache: Cache & Serializes = {
+    [serializedBy]: serializer,
+    name: 'own',
+    async get (key) { return ok(entries.has(key) ? serializer.deserialize(entries.get(key)!) as never : null) },
+    async set (key, value) {
+      entries.set(key, Buffer.from(serializer.serialize(value)))
+      return ok(undefined)
+    },
+    async del (key) {
+      entries.delete(key)
+      return ok(undefined)
+    }
+  }
+  return cache
+}
+
+t.test('serializer of an implementation: every caller of a load, every queued write and every hit has its values', async (t) => {
+  const ownJson = cacheWith({ serialize: (value) => JSON.stringify(value), deserialize: (bytes) => JSON.parse(String(bytes)) })
+  for (const [cache, option, expected] of [
+    [cacheWith({ serialize: v8.serialize, deserialize: v8.deserialize }), 'json', made()], [new MemoryCache({ serializer: 'rich' }), 'json', made()],
+    [ownJson, 'rich', { at: made().at.toJSON(), tags: {} }], [new MemoryCache({ serializer: 'json' }), 'rich', { at: made().at.toJSON(), tags: {} }]
+  ] as const) {
+    const { client, doubts } = clientOf(option, cache)
+    const value = (): object => 'total' in expected ? made() : { at: made().at, tags: new Set(['a']) }
+    let loads = 0
+    const get = (): Promise<unknown> => client.getOrSet('a:1', async () => { loads++; return value() })
+    const [first, ...joined] = await Promise.all([get(), get(), get()])
+    t.strictSame(first, value(), 'the caller that loads gets what it loaded')
+    t.strictSame([...joined, await get(), loads], [expected, expected, expected, 1])
+    if ('total' in expected) t.same(doubts, [])
+    const own = value() as { tags: Set<string> }
+    const writes = [client.set('a:2', 'before'), client.set('a:2', own)]
+    own.tags.clear()
+    await Promise.all(writes)
+    t.strictSame(await client.get('a:2'), { ok: true, value: expected })
+  }
+})
+
+t.test('serializer of an implementation: callers share the value if it cannot serialize or read it, and none fails', async (t) => {
+  const fails = (): never => { throw new Error('out of order') }
+  for (const serializer of [
+    { serialize: fails, deserialize: fails }, { serialize: () => 'text', deserialize: fails }, { serialize: () => 5 as never, deserialize: fails }
+  ]) {
+    const { client } = clientOf('json', cacheWith(serializer))
+    const get = (): Promise<unknown> => client.getOrSet('a:1', async () => made())
+    t.strictSame(await Promise.all([get(), get()]), [made(), made()])
+  }
+})
+
 t.test('set: a rich value that waits for an earlier write is stored as it was at the call', async (t) => {
   const { client } = clientOf('rich', Object.assign(new MemoryCache({ serializer: 'rich' }), {}))
   const value = made()
@@ -127,6 +181,27 @@ t.test('doubted: names the option where it helps, and not where it does not, whi
   await client.getOrSet('url:1', () => ({ at: new URL('http://a/') }))
   t.match(doubts[0], /^changes when stored: URL at \.at: the rich serializer does not keep it/)
 })
+
+for (const [name, make] of [
+  ['rich values', (): Cache => new MemoryCache({ serializer: 'rich' })],
+  ['values of the own serializer', (): Cache => cacheWith({ serialize: v8.serialize, deserialize: v8.deserialize })]
+] as const) {
+  t.test(`shadow reads: ${name} of an implementation are compared as it stores them`, async (t) => {
+    const { client, source, load, pass, outcomes, counts } = shadowed(t, make)
+    source.set('item:1', made())
+    await load('item:1')
+    await load('item:1')
+    t.same(outcomes(), { absent: 1, match: 1 })
+    source.set('item:1', { ...made(), at: new Date(6) })
+    await pass(1)
+    await load('item:1')
+    await pass(90)
+    t.match(outcomes(), { mismatch: 1 })
+    t.match([...counts().mismatchPaths.keys()][0], /^\.at/)
+    client.stop()
+    await settle()
+  })
+}
 
 t.test('shadow reads: rich values are compared as they are stored', async (t) => {
   const { client, source, load, pass, outcomes, counts, registry } = shadowed(t, (clock) => new MemoryCache({ clock }))

@@ -1,7 +1,7 @@
-import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, SetItem, SetOptions, Tags } from '@x/cache-core'
+import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, SerializerName, SetItem, SetOptions, Tags } from '@x/cache-core'
 import {
-  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkTtl, checkValue, DONE, err, MAX_TTL, ok, readNear, shareNear,
-  type CacheLeases, type NearReads
+  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkTtl, checkValue, DONE, err, MAX_TTL, ok, readNear, serializedBy,
+  shareNear, type CacheLeases, type NearReads, type Serializer, type Serializes
 } from '@x/cache-core/implementing'
 import { monotonicClock, type AdviceStore, type RolloutStore } from '@x/cache-core/suite'
 import { compose, type RedisParts } from './compose.js'
@@ -20,7 +20,7 @@ export type { RedisCacheEvents, RedisStatus }
 const NO_OPTIONS: ReadOptions = { tags: [], wantsTime: false, isDirect: false }
 
 /** The cache contract on Redis 7 or newer: single server, Cluster or Sentinel. No method throws or rejects. */
-export class RedisCache implements Cache, Partial<NearReads> {
+export class RedisCache implements Cache, Partial<NearReads>, Serializes {
   readonly name = 'redis'
   readonly tags: Tags
   readonly leases: CacheLeases
@@ -57,6 +57,8 @@ export class RedisCache implements Cache, Partial<NearReads> {
     }
     return this.#service.isUp
   }
+
+  get [serializedBy] (): SerializerName | Serializer { return this.#parts.settings.serializer ?? 'json' }
 
   status (): RedisStatus {
     return this.#parts.status()
@@ -168,6 +170,6 @@ export class RedisCache implements Cache, Partial<NearReads> {
 
   #checkSet (key: string, value: unknown, options: SetOptions): CacheError | undefined {
     const { serializer } = this.#parts.settings
-    return checkKey(key) ?? checkValue(value, serializer === 'rich' ? 'rich' : 'json') ?? checkSetOptions(options)
+    return checkKey(key) ?? checkValue(value, serializer) ?? checkSetOptions(options)
   }
 }

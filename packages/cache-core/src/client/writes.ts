@@ -27,8 +27,8 @@ export class Writes {
 
   async set (of: ArmOfCall, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = toSetOptions(ttl)
-    const { serializer } = this.#calls.registry
-    const error = checkKey(key) ?? checkValue(value, serializer) ?? (isCacheError(options) ? options : checkOptions(options))
+    const { valueSerializer } = this.#calls.registry
+    const error = checkKey(key) ?? checkValue(value, valueSerializer) ?? (isCacheError(options) ? options : checkOptions(options))
     if (error !== undefined) return this.#calls.refuse('set', error)
     const own = this.#calls.registry.patterns.forSet(key, options as SetOptions)
     this.#doubt(key, value, own)
@@ -40,13 +40,13 @@ export class Writes {
     const keys = Array.isArray(items) ? items.map((item) => item?.key) : items
     const error = checkKeys(keys)
     if (error !== undefined) return this.#calls.refuse('setMany', error)
-    const { flights, serializer } = this.#calls.registry
+    const { flights, valueSerializer } = this.#calls.registry
     const isQueued = flights.storing(keys) !== undefined
     const own: Item[] = []
     for (const item of items) {
       const { key, value, options } = item
       const given = toSetOptions(options)
-      const error = checkNames('setItem', item) ?? checkValue(value, serializer) ?? (isCacheError(given) ? given : checkOptions(given))
+      const error = checkNames('setItem', item) ?? checkValue(value, valueSerializer) ?? (isCacheError(given) ? given : checkOptions(given))
       if (error !== undefined) return this.#calls.refuse('setMany', error)
       const stored = this.#calls.registry.patterns.forSet(key, given as SetOptions)
       this.#doubt(key, value, stored)
@@ -110,7 +110,7 @@ export class Writes {
 
   /** Makes the item to store. If the write must wait for an earlier write, the item holds a copy of the value as it is now. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
-    const own = isQueued ? copyOf(value, this.#calls.registry.serializer) : value
+    const own = isQueued ? copyOf(value, this.#calls.registry.valueSerializer) : value
     return { key, value: own, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
   }
 

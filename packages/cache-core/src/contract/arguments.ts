@@ -1,7 +1,7 @@
 import type { LockOptions, SetOptions } from './cache.js'
 import type { CacheError } from './errors.js'
 import { keyInvalid, tagInvalid, ttlInvalid, valueInvalid } from './errors.js'
-import type { SerializerName } from './isolation.js'
+import type { Serializer, SerializerName } from './isolation.js'
 import { checkNames } from './option-names.js'
 import { countText } from './reserved-tags.js'
 
@@ -54,14 +54,14 @@ export function checkTags (tags: unknown): CacheError | undefined {
  * Returns the error in a value that no cache with this serializer could store, if any. Errors that appear only in serialising are found by
  * the implementation.
  */
-export function checkValue (value: unknown, serializer: SerializerName = 'json'): CacheError | undefined {
+export function checkValue (value: unknown, serializer: SerializerName | Serializer = 'json'): CacheError | undefined {
   switch (typeof value) {
     case 'undefined': case 'function': case 'symbol':
       return valueInvalid(typeof value)
     case 'bigint':
-      return serializer === 'rich' ? undefined : valueInvalid(typeof value)
+      return serializer !== 'json' ? undefined : valueInvalid(typeof value)
     case 'number':
-      return serializer === 'rich' || Number.isFinite(value) ? undefined : valueInvalid(String(value))
+      return serializer !== 'json' || Number.isFinite(value) ? undefined : valueInvalid(String(value))
     default:
       return undefined
   }

@@ -4,24 +4,43 @@ import { fromRichText, toRichText } from './rich-text.js'
 /** The name of a serializer: `json`, or `rich`, which also has dates, maps, sets, BigInts, typed arrays and further values. */
 export type SerializerName = 'json' | 'rich'
 
+/** Converts values to text or bytes, and back. */
+export interface Serializer {
+  serialize (value: unknown): string | Uint8Array
+  /** Converts stored bytes to a value; throws if the bytes cannot be read as a value. */
+  deserialize (bytes: Buffer): unknown
+}
+
+/** The name of the property by which an implementation says what serializes its values; without it, the serializer of the registry does. */
+export const serializedBy = Symbol.for('@x/cache-core.serializedBy')
+
+/** An implementation that has a serializer of its own: callers that share a load get copies that this serializer makes. */
+export interface Serializes { readonly [serializedBy]: SerializerName | Serializer | undefined }
+
 /**
- * A value isolated from the app's object: its JSON text, its text with rich parts, or the bytes of a Buffer. `read` makes a copy that no
- * other reader refers to.
+ * A value isolated from the app's object: its JSON text, its text with rich parts, the bytes of a Buffer, or the bytes that the app's own
+ * serializer made. `read` makes a copy that no other reader refers to.
  */
-export type Isolated =
+export type Isolated = IsolatedByName | { readonly kind: 'own'; readonly value: Uint8Array; readonly serializer: Serializer }
+
+/** A value that a serializer of the suite has isolated. */
+export type IsolatedByName =
   | { readonly kind: 'plain'; readonly value: string | number | boolean | null }
   | { readonly kind: 'json'; readonly text: string }
   | { readonly kind: 'rich'; readonly text: string }
   | { readonly kind: 'buffer'; readonly value: Uint8Array }
 
 /** Isolates a value; returns an error with the reason if no cache can store the value. */
-export function isolate (value: unknown, serializer: SerializerName = 'json'): Isolated | { error: CacheError } {
+export function isolate (value: unknown, serializer?: SerializerName): IsolatedByName | { error: CacheError }
+export function isolate (value: unknown, serializer?: SerializerName | Serializer): Isolated | { error: CacheError }
+export function isolate (value: unknown, serializer: SerializerName | Serializer = 'json'): Isolated | { error: CacheError } {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return { kind: 'plain', value }
-  if (typeof value === 'number' && Number.isFinite(value) && !(serializer === 'rich' && Object.is(value, -0))) return { kind: 'plain', value }
+  if (typeof value === 'number' && Number.isFinite(value) && !(serializer !== 'json' && Object.is(value, -0))) return { kind: 'plain', value }
   if (typeof value === 'number' && serializer === 'json') return { error: valueInvalid(String(value)) }
   if (value === undefined) return { error: valueInvalid('undefined') }
   try {
     if (value instanceof Uint8Array) return { kind: 'buffer', value: new Uint8Array(value) }
+    if (typeof serializer === 'object') return byOwn(value, serializer)
     if (serializer === 'rich') {
       const { text, isRich } = toRichText(value)
       return { kind: isRich ? 'rich' : 'json', text }
@@ -33,18 +52,39 @@ export function isolate (value: unknown, serializer: SerializerName = 'json'): I
   }
 }
 
-/** Makes a copy of an isolated value. Bytes are returned as a Buffer. */
+function byOwn (value: unknown, serializer: Serializer): Isolated | { error: CacheError } {
+  const stored: unknown = serializer.serialize(value)
+  if (typeof stored === 'string') return { kind: 'own', value: Buffer.from(stored), serializer }
+  if (stored instanceof Uint8Array) return { kind: 'own', value: new Uint8Array(stored), serializer }
+  return { error: valueInvalid(`a value of which the serializer made ${typeof stored}`) }
+}
+
+/** Makes a copy of an isolated value. Bytes are returned as a Buffer. Throws if the app's own serializer does. */
 export function read (isolated: Isolated): unknown {
   switch (isolated.kind) {
     case 'plain': return isolated.value
     case 'json': return JSON.parse(isolated.text)
     case 'rich': return fromRichText(isolated.text)
     case 'buffer': return Buffer.from(isolated.value)
+    // The serializer gets a copy of the bytes, since it may return parts of the bytes that it gets.
+    case 'own': return isolated.serializer.deserialize(Buffer.from(isolated.value))
   }
 }
 
 /** Returns a copy of a value that shares no object with it; the value itself if no cache can store it. */
-export function copyOf (value: unknown, serializer: SerializerName = 'json'): unknown {
+export function copyOf (value: unknown, serializer: SerializerName | Serializer = 'json'): unknown {
   const isolated = isolate(value, serializer)
-  return 'error' in isolated ? value : read(isolated)
+  return 'error' in isolated ? value : readOr(value, isolated)
+}
+
+/**
+ * Makes a copy of an isolated value; returns `original` if the app's own serializer cannot read what it wrote. Such an entry is a miss and an
+ * error when the cache reads it, so the failure is reported there.
+ */
+export function readOr<T> (original: T, isolated: Isolated): T {
+  try {
+    return read(isolated) as T
+  } catch {
+    return original
+  }
 }

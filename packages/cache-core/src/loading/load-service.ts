@@ -1,5 +1,5 @@
 import type { Cache, Entry, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetOptions, TagSnapshot } from '../contract/cache.js'
-import type { SerializerName } from '../contract/isolation.js'
+import type { Serializer, SerializerName } from '../contract/isolation.js'
 import type { Result } from '../contract/result.js'
 import type { Immediate, NearReads } from '../contract/sync-read.js'
 import type { Doubts } from '../telemetry/doubts.js'
@@ -37,6 +37,6 @@ export interface LoadService extends MeasuredService {
   readonly observer: Observer
   readonly doubts: Doubts
   readonly shadow: ShadowSettings
-  /** The serializer by which values are copied for the callers that share one load. */
-  readonly serializer: SerializerName
+  /** The serializer by which values are copied for the callers that share one load: that of the implementation in service. */
+  readonly valueSerializer: SerializerName | Serializer
 }

@@ -1,5 +1,5 @@
 import type { Lease } from '../contract/cache.js'
-import { isolate, read, type Isolated, type SerializerName } from '../contract/isolation.js'
+import { isolate, readOr, type Isolated, type Serializer, type SerializerName } from '../contract/isolation.js'
 import { LoadScope, LoadScopes } from './load-scope.js'
 
 /** Options of a `Flight`. */
@@ -96,7 +96,7 @@ export class Flight<T = unknown> {
    * Takes a snapshot of the value before the caller that began the load can change it; call it if other callers have joined the flight or
    * may still join it. A value that cannot be serialised is shared by its callers, and is not stored.
    */
-  snapshotValue (value: T, mayBeJoinedYet: boolean, serializer?: SerializerName): void {
+  snapshotValue (value: T, mayBeJoinedYet: boolean, serializer?: SerializerName | Serializer): void {
     this.isBackground = false
     if (typeof value !== 'object' || value === null || !(this.#hasJoiners || mayBeJoinedYet)) return
     const isolated = isolate(value, serializer)
@@ -105,7 +105,7 @@ export class Flight<T = unknown> {
 
   /** Returns a copy of the loaded value as it was when its snapshot was taken, or the value itself if there is no snapshot. */
   copyOf (value: T): T {
-    return this.#isolated === undefined ? value : read(this.#isolated) as T
+    return this.#isolated === undefined ? value : readOr(value, this.#isolated)
   }
 }
 

@@ -2,6 +2,7 @@ import { hasOnlyTtl } from '../contract/arguments.js'
 import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from '../contract/cache.js'
 import { Deadlines } from '../lib/deadlines.js'
 import { implementationFailed, timeout, unsupported } from '../contract/errors.js'
+import { serializedBy, type Serializer, type SerializerName, type Serializes } from '../contract/isolation.js'
 import { isPromise } from '../lib/harmless.js'
 import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads } from '../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Result } from '../contract/result.js'
@@ -18,6 +19,8 @@ export class Registration {
   readonly registeredAt = new Date()
   readonly passThrough: boolean
   readonly isLocal: boolean
+  /** The serializer of the implementation; `undefined`: it has none of its own. */
+  readonly serializer: SerializerName | Serializer | undefined
   /** Resolves the promise of `drain`; set once this registration is out of service. */
   #drained: (() => void) | undefined
   readonly #immediate: Immediate | undefined
@@ -43,6 +46,7 @@ export class Registration {
     this.#near = readNear in impl && shareNear in impl ? impl as Cache & NearReads : undefined
     this.passThrough = impl.passThrough === true
     this.isLocal = impl.isLocal === true
+    this.serializer = (impl as Partial<Serializes>)[serializedBy]
     this.#reads = limits.reads
     this.#writes = limits.writes
   }

@@ -7,7 +7,7 @@ import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } f
 import { Events } from '../telemetry/events.js'
 import { Flights } from '../loading/single-flight.js'
 import { NullCache } from '../caches/null-cache.js'
-import type { SerializerName } from '../contract/isolation.js'
+import type { Serializer, SerializerName } from '../contract/isolation.js'
 import { joinRegistry, type JoinsRegistry } from '../contract/join-registry.js'
 import { checked, copyBy } from '../contract/option-schema.js'
 import { Observer } from '../telemetry/read-outcomes.js'
@@ -87,12 +87,12 @@ export class CacheRegistry {
   readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
-  /** The serializer of values, in the memory of this process and for the callers that share a load. */
+  /** The serializer of values in the memory of this process. */
   serializer: SerializerName = 'json'
   /** The counters of cache calls that the rollout does not serve from the cache, under the label `null`. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits the event `doubted` for likely mistakes of the app, once per key pattern and reason. */
-  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.serializer)
+  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.valueSerializer)
   /** Returns the status of the canary; `undefined`: no canary runs. */
   canaryStatus: (() => CanaryStatus) | undefined
   /** The settings of shadow reads: the sample of keys that they compare, and the counts of their outcomes. */
@@ -130,6 +130,9 @@ export class CacheRegistry {
     if (rollout?.percent !== undefined) this.rollout.percent = rollout.percent
     if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
+
+  /** The serializer by which values are copied for several callers: that of the implementation in service, or `serializer`. */
+  get valueSerializer (): SerializerName | Serializer { return this.#active.serializer ?? this.serializer }
 
   /** The registration whose implementation is in service. */
   get active (): Registration { return this.#active }

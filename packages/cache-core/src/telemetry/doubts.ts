@@ -1,4 +1,4 @@
-import type { SerializerName } from '../contract/isolation.js'
+import type { Serializer, SerializerName } from '../contract/isolation.js'
 import { isResponse } from '../contract/response-keys.js'
 import { changeOf, isKeptByRich } from './stored-form.js'
 
@@ -33,9 +33,9 @@ interface Seen { samples: number; change: string | undefined; readonly reasons: 
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
-  readonly #serializer: () => SerializerName
+  readonly #serializer: () => SerializerName | Serializer
 
-  constructor (onDoubt: OnDoubt, serializer: () => SerializerName = () => 'json') {
+  constructor (onDoubt: OnDoubt, serializer: () => SerializerName | Serializer = () => 'json') {
     this.#onDoubt = onDoubt
     this.#serializer = serializer
   }
@@ -62,6 +62,8 @@ export class Doubts {
     if (seen.change !== undefined || seen.samples >= SAMPLES) return
     seen.samples++
     const serializer = this.#serializer()
+    // What a serializer of the app keeps is known to the app alone.
+    if (typeof serializer === 'object') return
     seen.change = changeOf(value, serializer)
     if (seen.change === undefined) return
     const advice = serializer === 'json' && isKeptByRich(seen.change) ? ", or set the option serializer: 'rich'" : ''

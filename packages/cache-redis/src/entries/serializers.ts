@@ -1,12 +1,8 @@
 import type { SerializerName } from '@x/cache-core'
+import type { Serializer } from '@x/cache-core/implementing'
 import { fromRichText, toRichText } from '@x/cache-core/suite'
 
-/** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
-export interface Serializer {
-  serialize (value: unknown): string | Uint8Array
-  /** Converts stored bytes to a value; throws if the bytes cannot be read as a value. */
-  deserialize (bytes: Buffer): unknown
-}
+export type { Serializer }
 
 /**
  * The first character of a text of `richSerializer` without rich parts: a blank, which JSON allows and `JSON.stringify` never writes at

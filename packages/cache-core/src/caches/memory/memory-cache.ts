@@ -3,7 +3,7 @@ import type { Cache, Entry, ImplementationStatus, Lock, LockOptions, SetItem, Se
 import { DEFAULT_TTL } from '../../contract/default-ttl.js'
 import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
-import { isolate, type SerializerName } from '../../contract/isolation.js'
+import { isolate, serializedBy, type SerializerName, type Serializes } from '../../contract/isolation.js'
 import { joinRegistry, type JoinsRegistry, type RegistrySettings } from '../../contract/join-registry.js'
 import { MemoryBounds } from './memory-bounds.js'
 import { BYTES, entryBytes, type NewEntry } from './memory-entry.js'
@@ -23,7 +23,7 @@ const NO_TAGS: EntryTags = { states: [], version: 0 }
 const IDLE_TAGS_SHARE = 1 / 8
 
 /** The cache in the memory of this process. Entries and bytes are bounded; values are stored as JSON text, as bytes, or frozen. */
-export class MemoryCache implements Cache, Immediate, JoinsRegistry {
+export class MemoryCache implements Cache, Immediate, JoinsRegistry, Serializes {
   readonly name = 'memory'
   readonly isLocal = true
   readonly tags: Tags
@@ -61,6 +61,8 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
     this.#bounds.limits = limits
     this.#serializer ??= serializer
   }
+
+  get [serializedBy] (): SerializerName | undefined { return this.#serializer }
 
   [readNow]<T> (key: string): Result<T | null> {
     const entries = this.#entries

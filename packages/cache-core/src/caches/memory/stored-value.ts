@@ -1,4 +1,4 @@
-import type { Isolated } from '../../contract/isolation.js'
+import type { IsolatedByName } from '../../contract/isolation.js'
 import { fromRichText } from '../../contract/rich-text.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 import type { Freezer } from './freezer.js'
@@ -12,7 +12,7 @@ export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
  * Returns the stored form of a value, which shares no memory with the value. With a `freezer`, JSON is stored parsed and frozen. A value
  * with rich parts is stored as text in any case, since a frozen Date or Map can be changed by its methods.
  */
-export function toStored (isolated: Isolated, freezer: Freezer | undefined): StoredValue {
+export function toStored (isolated: IsolatedByName, freezer: Freezer | undefined): StoredValue {
   switch (isolated.kind) {
     case 'buffer': return { kind: BYTES, value: isolated.value, bytes: typedArrayBytes(isolated.value.byteLength) }
     case 'json': case 'rich': {

@@ -1,18 +1,18 @@
 import { crc32 } from 'node:zlib'
-import { isolate, read, type Isolated, type SerializerName } from '../../contract/isolation.js'
+import { copyOf, isolate, read, type IsolatedByName, type Serializer, type SerializerName } from '../../contract/isolation.js'
 import { isWithinBytes } from '../../lib/within-bytes.js'
 
 /** The largest value that shadow reads compare, in characters of its JSON text or in bytes. */
 export const MAX_VALUE_BYTES = 256 * 1024
 
 /** The form of a value as a reader would get it after it was stored: JSON, text with rich parts, or bytes. */
-export type Form = Isolated
+export type Form = IsolatedByName
 
 /**
  * Returns the stored form of a value; `too large` if it exceeds `MAX_VALUE_BYTES`; `none` if no cache can store the value, or if its getter
  * or proxy throws.
  */
-export function formOf (value: unknown, serializer: SerializerName): Form | 'too large' | 'none' {
+export function formOf (value: unknown, serializer: SerializerName | Serializer): Form | 'too large' | 'none' {
   try {
     return measuredForm(value, serializer)
   } catch {
@@ -21,10 +21,11 @@ export function formOf (value: unknown, serializer: SerializerName): Form | 'too
   }
 }
 
-function measuredForm (value: unknown, serializer: SerializerName): Form | 'too large' | 'none' {
+function measuredForm (value: unknown, serializer: SerializerName | Serializer): Form | 'too large' | 'none' {
   if (typeof value === 'string' ? value.length > MAX_VALUE_BYTES : value instanceof Uint8Array && value.byteLength > MAX_VALUE_BYTES) return 'too large'
-  if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES, serializer === 'rich')) return 'too large'
-  const isolated = isolate(value, serializer)
+  if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES, serializer !== 'json')) return 'too large'
+  // What the app's own serializer makes of a value is compared as a rich value, since its bytes may differ for equal values.
+  const isolated = typeof serializer === 'object' ? isolate(copyOf(value, serializer), 'rich') : isolate(value, serializer)
   if ('error' in isolated) return 'none'
   // The size is checked again, since a `toJSON` may have made the value larger.
   return sizeOf(isolated) > MAX_VALUE_BYTES ? 'too large' : isolated

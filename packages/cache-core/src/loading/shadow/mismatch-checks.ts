@@ -1,6 +1,6 @@
 import { Deadlines, type Watched } from '../../lib/deadlines.js'
 import type { Flight } from '../single-flight.js'
-import type { SerializerName } from '../../contract/isolation.js'
+import type { Serializer, SerializerName } from '../../contract/isolation.js'
 import type { LoadTarget } from '../load-service.js'
 import { formOf, printOf } from './form.js'
 import type { Evidence, VolatileMembers } from './volatile-members.js'
@@ -39,7 +39,7 @@ export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | '
 /** The functions and objects that the checks of mismatches use. */
 export interface ChecksDeps {
   readonly now: () => number
-  readonly serializer: () => SerializerName
+  readonly serializer: () => SerializerName | Serializer
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
   /** Stops the flight of a load from recording removals. */

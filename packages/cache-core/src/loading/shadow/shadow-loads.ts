@@ -68,7 +68,7 @@ export class ShadowLoads {
     this.#members = new VolatileMembers(() => service.clock.now())
     this.#checks = new MismatchChecks({
       now: () => service.clock.now(),
-      serializer: () => service.serializer,
+      serializer: () => service.valueSerializer,
       members: this.#members,
       read: (target, key) => this.#read(target, key, []),
       end: (flight) => service.flights.end(flight),
@@ -135,7 +135,7 @@ export class ShadowLoads {
 
   #loaded (pending: Pending, value: unknown): void {
     const { flight, keyPattern, group } = pending
-    const form = formOf(value, this.#service.serializer)
+    const form = formOf(value, this.#service.valueSerializer)
     if (typeof form === 'string') {
       this.#note(keyPattern, group, form === 'none' ? 'failed' : 'dropped')
       return this.#end(flight)
@@ -169,7 +169,7 @@ export class ShadowLoads {
   /** Compares an entry with the loaded value; `true`: their mismatch is to be checked further, so the flight must record removals. */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
-    const entry = formOf(value, this.#service.serializer)
+    const entry = formOf(value, this.#service.valueSerializer)
     if (typeof entry === 'string') {
       this.#note(keyPattern, group, entry === 'none' ? 'failed' : 'dropped')
       return false

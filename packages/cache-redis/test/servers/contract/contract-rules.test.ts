@@ -1,6 +1,7 @@
 import { cacheCore } from '@x/cache-core'
 import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
+import v8 from 'node:v8'
 import t, { type Test } from 'tap'
 import { newPrefix, PATIENT } from '../../fixtures/contract.js'
 import { deferred } from '@x/test-kit/deferred'
@@ -74,4 +75,13 @@ t.test('serializer: that of the core is taken over, and another one is CACHE_ERR
   t.teardown(() => other.close())
   await other.register(cacheCore, { serializer: 'rich' })
   await t.rejects(async () => other.register(cacheRedis, { url: server.url, serializer: 'json' }), { code: 'CACHE_ERR_OPTION_CLASH' })
+})
+
+t.test('serializer of the app: callers that share a load, queued writes and hits have the same values', async (t) => {
+  const app = await build(t, newPrefix(), {}, { serializer: { serialize: v8.serialize, deserialize: v8.deserialize } })
+  const made = (): object => ({ at: new Date(5), roles: new Map([['admin', 5n]]) })
+  const get = (): Promise<unknown> => app.cache.getOrSet('user:1', async () => made())
+  t.strictSame([...await Promise.all([get(), get(), get()]), await get()], [made(), made(), made(), made()])
+  t.same(await Promise.all([app.cache.set('user:2', made()), app.cache.set('user:2', 5n)]), [{ ok: true, value: undefined }, { ok: true, value: undefined }])
+  t.strictSame(await app.cache.get('user:2'), { ok: true, value: 5n })
 })
