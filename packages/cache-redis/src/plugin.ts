@@ -31,7 +31,8 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     onCorrupt: (error) => {
       registry.observer.fail(stats, 'getMany', error)
     },
-    // A replayed removal is announced again, since until now other processes could serve the removed entries, for example to a proxy.
+    // A replayed `clear` or invalidation of a tag emits its event again: until then other processes could serve the removed entries,
+    // for example to a proxy.
     onReplayed: (removal) => {
       if (removal.kind === 'clear') registry.events.emit('cleared')
       else if (removal.kind !== 'del') registry.events.emit('invalidated', [removal.name], removal.kind === 'soft')

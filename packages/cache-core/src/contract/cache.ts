@@ -123,7 +123,7 @@ export interface ImplementationStatus {
   degraded?: boolean
   /** The result of the last check whether the implementation's store can be reached; its form depends on the implementation. */
   health?: unknown
-  /** The entries of an implementation in the memory of this process, and its bounds; absent elsewhere. */
+  /** The number and bytes of the entries in the memory of this process, with their bounds; absent if entries are stored elsewhere. */
   memory?: { entries: number; bytes: number; maxEntries: number; maxBytes: number }
 }
 

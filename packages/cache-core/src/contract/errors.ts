@@ -110,7 +110,7 @@ export const CachingClash = createError('CACHE_ERR_CACHING_CLASH',
 /** Another plugin has taken the decorator that the suite needs. */
 export const DecoratorTaken = createError('CACHE_ERR_DECORATOR_TAKEN',
   '%s is already decorated by something else: register @x/cache-core before it, or rename the other decorator')
-/** Two registrations put an implementation into service. */
+/** Two plugin registrations choose the implementation, such as `cacheCore` with option `implementation` and `cacheRedis`. */
 export const ImplementationClash = createError<[one: string, other: string]>('CACHE_ERR_IMPLEMENTATION_CLASH',
   'Two registrations choose the implementation of the cache: %s, then %s. Keep one of them; fastify.cache.registry.register() swaps implementations at run time')
 /** The option `implementation` names an implementation that no plugin registered. */

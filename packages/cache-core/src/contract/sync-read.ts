@@ -14,7 +14,7 @@ export const useNow = Symbol.for('@x/cache-core.useNow')
 
 /** The caller of a cache read that gets the entry before the read is counted, and decides whether to use the entry. */
 export interface EntryUser {
-  /** Uses an entry; `false`: the entry was not used. */
+  /** Receives the entry, and returns whether the caller uses it: an entry that is not used is not counted as read. */
   use (entry: SharedEntry): boolean
 }
 

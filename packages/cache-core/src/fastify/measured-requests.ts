@@ -112,7 +112,8 @@ export class MeasuredRequests {
   }
 
   /**
-   * Ends the requests whose client has disconnected since the last check; as the end counts the last check that found the connection open.
+   * Ends the measurement of requests whose client has disconnected since the last check. The measured end of such a request is the time of
+   * the last check, which found the connection open.
    */
   #look (): void {
     const now = readStopwatch(this.#clock())

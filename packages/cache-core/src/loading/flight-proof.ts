@@ -17,8 +17,8 @@ export class FlightProofs {
   }
 
   /**
-   * Asks the cache's store about a flight and returns the reply. The reply is never that of a call of the store that was sent before this
-   * call.
+   * Asks the cache's store whether the load of a flight is current, and returns the reply. A question that was sent before this call is not
+   * shared, since its reply may be outdated.
    */
   prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const key = flight as Flight

@@ -52,7 +52,10 @@ const stageSchema = Type.Object({
   minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE })),
   /** Criteria that must all hold before the next stage begins; replaces all of the default criteria. */
   go: Type.Optional(goSchema),
-  /** Criteria of which each steps back to the stage below, once it is certain; replaces all of the default criteria. */
+  /**
+   * Criteria for stepping back to the stage below. One of them suffices, once the evidence shows with statistical certainty that it is met.
+   * This option replaces all of the default criteria.
+   */
   back: Type.Optional(backSchema)
 }, { additionalProperties: false })
 

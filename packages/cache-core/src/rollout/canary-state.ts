@@ -211,7 +211,10 @@ export function limitPattern (state: CanaryState, pattern: string, percent: numb
   return { state: changed, record: { ...record!, to: percent, pattern } }
 }
 
-/** Converts a state that was written by other options (another plan), to the highest stage of this plan whose percent is not above it. */
+/**
+ * Converts the state of another plan (other options of the canary) to a state of this plan: to the highest stage whose percent does not
+ * exceed the percent of the state, or to stage 0.
+ */
 export function adopt (state: CanaryState, plan: string, percents: readonly number[], now: number): Transition {
   const stage = percents.filter((each) => each <= state.percent).length
   const percent = stage === 0 ? 0 : percents[stage - 1]!

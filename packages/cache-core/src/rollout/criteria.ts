@@ -18,7 +18,7 @@ export interface Criteria {
     /** The stage may go on only if the 99th percentile of the cached arm's durations, in milliseconds, is below this. */
     readonly p99Ms?: number | undefined
   }
-  /** Criteria for stepping back: each one, once it is certain, returns the canary to the stage below. */
+  /** Criteria for stepping back to the stage below: one of them suffices, once the evidence shows with certainty that it is met. */
   readonly back: {
     /**
      * The stage steps back if the percentage of failures in the cached arm is above this, and above that of the control arm if there is

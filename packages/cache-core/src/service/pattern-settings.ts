@@ -130,7 +130,8 @@ export class PatternSettings implements EntryLimits, KeyRules {
 
   #tags ({ tags: own = [] }: PatternOptions, { tags, coveringTags }: Changeable): Pick<SetOptions, 'tags'> & Pick<Changeable, 'coveringTags'> {
     if (own.length === 0 || !this.#hasTags()) return NONE
-    // The pattern's tags cover no tag of a function: the app does not invalidate them whenever it invalidates such a tag.
+    // The tags of a `tags` function are covered only by the call's `coveringTags`. The pattern's tags cannot replace them: the app need not
+    // invalidate a tag of the pattern whenever it invalidates a tag of the function.
     if (typeof tags === 'function') return Array.isArray(coveringTags) && coveringTags.length > 0 ? { coveringTags: withPatternTags(coveringTags, own) } : NONE
     return tags === undefined || Array.isArray(tags) ? { tags: withPatternTags(tags ?? [], own) } : NONE
   }

@@ -41,11 +41,14 @@ export interface CacheEvents {
    * nothing was stored.
    */
   stored: [key: string, keyPattern: string, value: unknown, tags: TagsOfStored, lifetime: number]
-  /** Entries were removed in this process by their keys; acknowledged or queued, as for `invalidated`. */
+  /**
+   * Entries were removed in this process by their keys: the implementation acknowledged the removal, or queued it for its store. The event
+   * is emitted once per removal.
+   */
   removed: [keys: readonly string[]]
   /**
-   * Tags were invalidated in this process: the implementation acknowledged the invalidation, or queued it for its store (`queued: true`). A
-   * queued invalidation is emitted again when the store has acknowledged it.
+   * Tags were invalidated in this process: the implementation acknowledged the invalidation, or queued it for its store (its error has
+   * `queued: true`). A queued invalidation is emitted again when the store has acknowledged it.
    */
   invalidated: [tags: readonly string[], soft: boolean]
   /** All entries were removed in this process; acknowledged or queued, as for `invalidated`. */

@@ -205,7 +205,7 @@ export class EdgeHeaders {
     try {
       const tags: unknown = policy.tagsOf(request)
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
-      // The promise of an async function may reject; the rejection is ignored, since a promise is refused in any case.
+      // The promise that an async `tags` function returns is refused in any case, so its rejection is ignored.
       if (tags instanceof Promise) tags.catch(() => {})
       this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; responses with other tags are not stored`)
     } catch (err) {

@@ -52,7 +52,7 @@ export class PersonalRequests {
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
     // An upgrade request is personal: its response is a connection (RFC 9110 §7.8), or the refusal of one.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
-    // The response may depend on the body, which is in the cache key of a QUERY alone.
+    // The response may depend on the body of the request, which is a part of the cache key only for the method QUERY.
     if (hasBody(raw, headers) && contentKeyOf(request) === undefined) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
     // A shared response may go to a client with credentials if the policy has `sameForAll`; with `scope: 'private'` only the client's own

@@ -16,8 +16,8 @@ export interface Servable {
   /** Returns a copy of the response's body, which the caller may change. */
   body (): Buffer
   /**
-   * Returns the body in the form that costs least to send. Bytes are no copy, so only a caller may use them that neither changes them nor
-   * gives them to code that may.
+   * Returns the body in the form that costs least to send. A returned `Buffer` is no copy of the stored bytes, so neither the caller nor
+   * code that the caller gives it to may change it.
    */
   sendable (): string | Buffer
   text (): string

@@ -10,7 +10,7 @@ import { hashKey } from './hash.js'
 const MAX_OF_KIND = { query: 8, param: 4, header: 12, cookie: 8 } as const
 type Kind = keyof typeof MAX_OF_KIND
 
-/** The maximum number of dimensions per request: those of each kind, `user`, `header authorization` and the host. */
+/** The maximum number of dimensions per request: the sum over the kinds, and one each for `user`, `header authorization` and the host. */
 export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => sum + max, 3)
 
 /**

@@ -79,7 +79,7 @@ function makeClients (settings: RedisCacheSettings, isIdle: () => boolean, warn:
 function commonOptions (settings: RedisCacheSettings, first: Endpoint, tls: ConnectionOptions | undefined): ClientOptions {
   return {
     connectTimeout: settings.connectTimeoutMs,
-    // A stopped server leaves its connections open; without a time limit the client would never leave it.
+    // A server whose process hangs leaves its connections open; without this time limit the client would never close its connection.
     socketTimeout: settings.socketTimeoutMs,
     maxRetriesPerRequest: 0,
     // A command that was sent before the connection broke may have run; its caller decides whether to send it again.

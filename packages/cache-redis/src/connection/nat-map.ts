@@ -14,7 +14,7 @@ type Mapped = { host: string; port: number; servername?: string; tls?: Connectio
 /** A `natMap` in the form that ioredis accepts: the name in the certificate is added to the TLS options of the connection. */
 export function natMapFor (natMap: NatMap, tls: ConnectionOptions | undefined, warn: Warn): (announced: string) => Mapped | null {
   let found: NatTarget | null | undefined
-  // ioredis calls the function from a socket's handler, where an exception would end the process.
+  // ioredis calls the app's `natMap` function from an event handler of a socket, where an exception would end the process.
   const ask = typeof natMap === 'function'
     ? guard('natMap', (announced: string) => { found = natMap(announced) }, warn)
     : (announced: string) => { found = Object.hasOwn(natMap, announced) ? natMap[announced] : undefined }

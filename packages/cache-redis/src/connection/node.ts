@@ -82,7 +82,8 @@ export class Node {
   isTrustedAt (now: number): boolean {
     const tracker = this.#tracker
     if (tracker === undefined || this.#proof !== undefined || this.#isOverdueAt(now)) return false
-    // The identities of the two connections are compared as text only once, since a near cache calls this function at each read.
+    // The texts `runId` of the data connection and the tracking connection are compared once and then remembered as equal, since a near
+    // cache calls this function at each read.
     if (tracker.runId !== this.#sameRunId) {
       if (tracker.runId !== this.#runId) return false
       this.#sameRunId = tracker.runId

@@ -75,7 +75,7 @@ export function publicText (error: Error): string {
   let shown = text.slice(kind.length)
   for (const argument of Array.isArray(command?.args) ? command.args : []) {
     if (typeof argument !== 'string' && !(argument instanceof Uint8Array)) continue
-    // Redis may repeat only the beginning of a long argument, so only the beginning is searched for and removed.
+    // An error message of Redis may contain only the beginning of a long argument, so only the beginning is removed from the message.
     const part = String(argument.slice(0, MAX_TEXT))
     if (part.length >= MIN_ARGUMENT) shown = shown.replaceAll(part, '…')
   }

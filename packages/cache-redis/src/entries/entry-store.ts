@@ -59,15 +59,17 @@ export class Entries {
   }
 
   /**
-   * The Redis key of an entry in a generation. The Redis key changes with the generation, and with the identity of the generation's master.
+   * Returns the Redis key of an entry. The Redis key contains the token of the generation and the server identity of the master on which
+   * this token was made, so that it changes with both.
    */
   nameOf (generation: BoundToken, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.serverId}`, key)
   }
 
   /**
-   * Writes an entry to Redis. Its Redis key contains the identity of the generation's master; an entry on another master also contains the
-   * identity of that other master. In a Cluster `encode` gets the identity of the answering master; the slot table may name another master.
+   * Writes an entry to Redis. Its Redis key contains the server identity of the master on which the token of the generation was made. In a
+   * Cluster an entry on another master also contains the identity of that master, which `encode` gets: it is the master that answers,
+   * and the slot table may name another one.
    */
   async write (
     name: string, generation: BoundToken, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>

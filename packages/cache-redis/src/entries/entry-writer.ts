@@ -109,8 +109,8 @@ export class EntryWriter {
     }
     const { snapshot } = options
     const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
-    // Tokens are extended while the entry is written, since a token that expires before its entry makes the entry a miss. The entry is
-    // awaited first: the next write of the key may start once it is written or refused, so that a later removal does not overtake it.
+    // Tokens are extended while the entry is written, since a token that expires before its entry makes the entry a miss. The write is
+    // awaited first: if a failed extension ended this function during the write, the next write or removal of the key would overtake it.
     const extended = quiet(this.#deps.tokens.extend(tokens, lifetimeMs))
     await (leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode))
     await extended

@@ -36,7 +36,7 @@ export interface LeasesDeps {
   readonly validity: Validity
   readonly entries: Entries
   readonly dataFor: (name: string) => Client
-  /** Whether plain texts in Redis are entries, as they are with the serializers of this package. */
+  /** Whether a text without a frame can be an entry in Redis, as with the serializers `json` and `rich`. */
   readonly isTextual: boolean
 }
 

@@ -148,7 +148,10 @@ export class Tracker {
     }
   }
 
-  /** Reports a command that the server refuses; later attempts then have the longer pauses of a refusal. */
+  /**
+   * Reports the error of a command if the server refuses the command; the pauses between attempts to start tracking may then be longer than
+   * after other errors, which are not reported.
+   */
   #note (error: unknown, command: string): void {
     if (!isRefusal(error) || this.#isClosed) return
     this.#maxPauseMs = MAX_PAUSE_MS.refused

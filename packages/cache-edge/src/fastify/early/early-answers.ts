@@ -120,7 +120,7 @@ export class EarlyAnswers {
 
   /**
    * Returns the values of the headers in the policy's `vary`, among them those by which the router selects a route of the URL. `undefined`:
-   * the request has another header that a constraint reads, so that it may reach no route.
+   * the request has another header that a constraint reads, so the router may find no route for the same URL with this header.
    */
   #variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string | undefined {
     for (const name of this.#parts.routing) if (headers[name] !== undefined && !vary.includes(name)) return undefined

@@ -22,7 +22,7 @@ class PreparedHead {
   readonly #status: number
   /** The names and values of the header fields in turn, as `writeHead` accepts them; the value of a field in several lines is an array. */
   readonly #list: FieldValue[]
-  /** The index of the value of `Age` in the list; `Cache-Status` follows it. */
+  /** The index in `#list` of the value of `Age`; the name and the value of `Cache-Status` follow. */
   readonly #ageAt: number
   readonly #times = new HitTimes()
 

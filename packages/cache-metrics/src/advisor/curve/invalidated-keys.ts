@@ -20,7 +20,7 @@ export class InvalidatedKeys {
     this.#keys[hash & SLOTS - 1] = upper(hash)
   }
 
-  /** Whether a key was invalidated since its last read; if so, the read is counted, unless `isCounting` is false. */
+  /** Returns whether a key was invalidated since its last read. Such a read is counted in `reads`, unless `isCounting` is false. */
   read (hash: number, isCounting: boolean): boolean {
     if (this.#keys.length === 0 || this.#keys[hash & SLOTS - 1] !== upper(hash)) return false
     this.#keys[hash & SLOTS - 1] = 0

@@ -58,7 +58,7 @@ interface Request {
   readonly print: number
   /** The number of requests for the key since the last request with this answer; 0: no earlier request had this answer. */
   readonly printLag: number
-  /** The opportunities for this return, by which its probability is estimated; `undefined`: the answer is not a return. */
+  /** The counts of requests from which the probability of this return is estimated; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
 }
 
@@ -190,7 +190,8 @@ export class KeyLeak {
         if (printLag !== 1) suspect.differing++
       }
     }
-    // A request from before the dimension was observed has no known value of it, so a return to that request is left out.
+    // Requests from before the dimension was observed have the label `UNKNOWN`. While one of them is among the compared requests, a return
+    // is not judged: the last request with the same value of the dimension may be one of them.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
       this.#judge(suspect, lag, request)
       suspect.lags.add(slot, lag)

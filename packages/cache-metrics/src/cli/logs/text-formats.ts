@@ -22,7 +22,10 @@ const TRAEFIK = / \d+ "[^"]*" "[^"]*" (\d+)ms$/
 /** Matches the results of a proxy whose response needed no load by the app. */
 const FROM_CACHE = /^(?:HIT|STALE|UPDATING)$|^(?!TCP_REFRESH)[A-Z_]*HIT/
 
-/** The characters at the ends of those fields of HAProxy that are skipped. A captured cookie, which may contain quotes, is among them. */
+/**
+ * The characters that end the skipped fields of a line of HAProxy, in the order of the fields. The captured cookies are skipped field by
+ * field, since a cookie may contain the quote that begins the request.
+ */
 const TO_SERVER = [' ', ' ', '/']
 const TO_WAIT = ['/', '/', '/']
 const COOKIES_TO_QUEUE = [' ', ' ', ' ', ' ', ' ']
