@@ -11,6 +11,11 @@ export interface Clock {
    * clock. A call costs half as much as one of `now`. Default: `now`.
    */
   stopwatch? (): number
+  /**
+   * Returns the CPU time of this process since its start, in milliseconds, of all its threads. A call costs as much as twenty of `now`. A
+   * clock without it, such as that of a test, measures no CPU time.
+   */
+  cpu? (): number
 }
 
 /** Reads the stopwatch of a clock, in milliseconds. Only the difference of two such readings has a meaning. */
@@ -71,6 +76,11 @@ export class ElapsedClock implements Clock {
 
   stopwatch (): number {
     return this.#monotonic()
+  }
+
+  cpu (): number {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
   }
 
   #read (wall: number): number {

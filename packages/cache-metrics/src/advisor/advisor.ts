@@ -30,7 +30,7 @@ export class Advisor {
   readonly #reports: AppReports
   readonly #options: ReuseCurveOptions
   #subjects: Subjects
-  readonly #timeBudget = new TimeBudget()
+  readonly #timeBudget = new TimeBudget(() => this.#core.registry.clock)
   #stops: readonly (() => void)[] = []
   /**
    * The time of the last cache read or request, by the stopwatch. The loads and values of that read use the same time, to save readings of
