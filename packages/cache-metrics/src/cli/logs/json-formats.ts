@@ -146,8 +146,8 @@ function formatOf (name: string, title: string, shape: JsonShape): LogFormat {
 type Getter = (object: object) => unknown
 
 function readerOf (shape: JsonShape): (object: object, time: TimeParser) => LogEntry | undefined {
-  const [at, status, method, target, query, line] = [shape.time, shape.status, shape.method, shape.target, shape.query, shape.request].map(getterOf)
-  const [host, user, bytes, result] = [shape.host, shape.user, shape.bytes, shape.result].map(getterOf)
+  const [method, target, query, line, host] = [shape.method, shape.target, shape.query, shape.request, shape.host].map(getterOf)
+  const [at, status, user, bytes, result] = [shape.time, shape.status, shape.user, shape.bytes, shape.result].map(getterOf)
   const took = (shape.took ?? []).map(([path, perSecond]) => ({ get: memberAt(path), perSecond }))
   return (object, time) => {
     const [code, when] = [numberOf(status!(object)), time(at!(object))]
