@@ -109,6 +109,22 @@ t.test('squid: a time before the year 2001 is none', async (t) => {
   t.same(entriesOf(line('999999999.999'), line('0999999999.999')), {})
 })
 
+t.test('pino: the id of a request may have another label, and a line may have all of a request', async (t) => {
+  const line = (more: object) => JSON.stringify({ level: 30, time: 1_700_000_000_000, msg: '', ...more })
+  const req = { method: 'GET', url: '/a' }
+  for (const label of ['requestId', 'request_id', 'traceId']) {
+    const other = line({ [label]: 2, req: { ...req, url: '/b' } })
+    const lines = [line({ [label]: 1, req }), other, line({ [label]: 1, res: { statusCode: 200 }, responseTime: 250 })]
+    t.match(entriesOf(...lines).pino, [{ target: '/a', status: 200, seconds: 0.25 }], label)
+  }
+  const whole = line({ req: { ...req, headers: { host: 'A.example' } }, res: { statusCode: 200 }, responseTime: 250 })
+  t.match(entriesOf(whole).pino, [{ host: 'a.example', target: '/a', status: 200, seconds: 0.25 }])
+  const res = { statusCode: 500 }
+  const failed = [line({ reqId: 1, req }), line({ reqId: 1, req, res, err: {} }), line({ reqId: 1, res, responseTime: 9 })]
+  t.match(entriesOf(...failed).pino, [{ status: 500, seconds: 0.009 }], 'the line of an error is no request of its own')
+  t.equal(entriesOf(...failed).pino?.length, 1)
+})
+
 t.test('pino: lines of several processes with one reqId are joined by process, and requests that never end use bounded memory', async (t) => {
   const line = (pid: number, reqId: string, more: object) => JSON.stringify({ level: 30, time: 1_700_000_000_000, pid, hostname: 'h', reqId, ...more })
   const begin = (pid: number, reqId: string, url: string) => line(pid, reqId, { req: { method: 'GET', url }, msg: 'incoming request' })

@@ -22,8 +22,9 @@ const SYSLOG_5424 = new RegExp(String.raw`^<\d{1,3}>1 (?:${ISO_TIME}|-) \S+ \S+ 
 export type TakeLine = (line: string) => void
 
 /**
- * Removes the prefixes that a container runtime (Kubernetes, Docker), its commands and syslog write in front of a log line. Joins the parts of a line
- * that the runtime has split. A part is joined only with the next line of the same stream; every other line is passed on separately.
+ * Removes the prefixes that a container runtime (Kubernetes, Docker), its commands and syslog write in front of a log line. Joins the parts
+ * of a line that the runtime has split. A part is joined only with the next line of the same stream; every other line is passed on
+ * separately.
  */
 export class LinePrefix {
   #parts = ''
