@@ -63,6 +63,7 @@ t.test('wrap: arguments that differ in type or place have keys of their own', as
   const lists: unknown[][] = [
     [], [null], [1], ['1'], ['1,2'], [1, 2], ['1', '2'], [[1, 2]], [[1], 2], [true], ['true'], [1n], ['1n'], [0], [-0], [NaN], ['NaN'], [Infinity], ['undefined', 1],
     [undefined, 1], [null, 1], [{}], [[]], [{ a: 1 }], [{ a: '1' }], [{ a: undefined }], [{ a: { b: 1 } }], [{ 'a":1,"b': 1 }], [{ a: 1, b: 1 }], [''], ['', ''], ['#'],
+    [new Date(0)], [new Date(1)], [new Date(NaN)], ['Date(0)'], [{ since: new Date(0) }], [new Date(0).toISOString()],
     [{ __proto__: null, constructor: 1 }], ['x'.repeat(300)], ['y'.repeat(300)]
   ]
   const keys = lists.map((args) => load.keyOf(...args))
@@ -99,6 +100,7 @@ t.test('wrap: arguments without a text are refused with a code, and the function
   circular.self = circular
   class Id { readonly id = 1 }
   class List extends Array {}
+  class Day extends Date {}
   const holes = new Array<number>(2)
   holes[1] = 1
   const wrong: Record<string, unknown> = {
@@ -106,7 +108,9 @@ t.test('wrap: arguments without a text are refused with a code, and the function
     'a symbol': Symbol('x'),
     'an object of a class': new Id(),
     'an array of a class': new List(),
-    'a Date': new Date(0),
+    'a Date of a class': new Day(0),
+    'a Date with a member': Object.assign(new Date(0), { zone: 'UTC' }),
+    'no Date': Object.create(Date.prototype),
     'a Map': new Map(),
     circular,
     'a symbol as a name': { [Symbol('x')]: 1 },
@@ -115,13 +119,26 @@ t.test('wrap: arguments without a text are refused with a code, and the function
     'a member that is not enumerable': Object.defineProperty({}, 'id', { value: 1 }),
     'an array with such a member': Object.defineProperty([1], 'id', { value: 1 }),
     'a getter that throws': { get secret () { throw new Error('of the app') } },
-    nested: { list: [{ when: new Date(0) }] }
+    nested: { list: [{ when: new Day(0) }] }
   }
   for (const [name, arg] of Object.entries(wrong)) {
     await t.rejects(load(arg), { code: 'CACHE_ERR_KEY_NOT_DERIVED' }, name)
     t.throws(() => load.keyOf(arg), { code: 'CACHE_ERR_KEY_NOT_DERIVED' }, name)
   }
   t.equal(calls.length, 0)
+})
+
+t.test('wrap: a Date counts by its time, and a load that begins later gets a copy of it', async (t) => {
+  const { client } = makeClient()
+  const { calls, fn } = recorded(({ since }: { since: Date }) => since.getTime())
+  const load = client.wrap(fn, { name: 'f', ttl: 60 })
+  const since = new Date(5)
+  const loading = load({ since })
+  since.setTime(9)
+  t.equal(await loading, 5)
+  t.equal(await load({ since: new Date(5) }), 5)
+  t.equal(await load({ since }), 9)
+  t.equal(calls.length, 2)
 })
 
 t.test('wrap: key returns the key of the arguments, and what it leaves out does not count', async (t) => {

@@ -34,12 +34,12 @@ const purge = Type.Object({
 export const edgeSchema = Type.Object({
   /**
    * Policies by the prefix of the route's pattern, `[{ prefix, …policy }]`, each prefix once; the longest prefix that matches applies. With
-   * `exact: true` a rule applies only to routes with this pattern, not to routes below it.
+   * `exact: true` a rule applies only to routes with this pattern, whatever the names of its parameters, not to routes below it.
    * @default none
    */
   rules: Type.Optional(Type.Array(Type.Object({
     prefix: prefix(),
-    /** Whether the rule applies only to routes with this pattern, not to routes below it. */
+    /** Whether the rule applies only to routes with this pattern, whatever the names of its parameters, not to routes below it. */
     exact: Type.Optional(Type.Boolean({ default: false })),
     ...policy
   }, { additionalProperties: false }))),

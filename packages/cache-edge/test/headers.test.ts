@@ -66,6 +66,28 @@ for (const [what, { url = '/x', policy, headers = {}, status = 200, request }, e
   })
 }
 
+const exact: Array<[pattern: string, url: string, maxAge: number | undefined]> = [
+  ['/a/:id', '/a/1', 1],
+  ['/a/:other', '/a/1', 2],
+  ['/a/:third', '/a/1', 2],
+  ['/a/:id/below', '/a/1/below', undefined],
+  ['/a/:id.json', '/a/1.json', undefined],
+  ['/b/:x-:y.png', '/b/1-2.png', 3],
+  ['/c/::name', '/c/:name', 4],
+  ['/c/::other', '/c/:other', undefined],
+  ['/d/:n(\\d+)', '/d/1', 5],
+  ['/d/:n(\\w+)', '/d/1', undefined]
+]
+for (const [pattern, url, maxAge] of exact) {
+  t.test(`headers: exact rules, a route ${pattern}: ${maxAge === undefined ? 'none applies' : `max-age=${maxAge}`}`, async (t) => {
+    const prefixes = ['/a/:id', '/a/:other', '/b/:id-:other.png', '/c/::name', '/d/:id(\\d+)']
+    const app = await buildEdge(t, { edge: { rules: prefixes.map((prefix, at) => ({ prefix, exact: true, maxAge: at + 1 })) } })
+    app.get(pattern, async () => 'x')
+    const { headers } = await ask(app, url)
+    t.equal(headers['cache-control'], maxAge === undefined ? NO_CACHE : `public, max-age=${maxAge}, must-revalidate`)
+  })
+}
+
 t.test('headers: a personal path is one in any spelling', async (t) => {
   const app = await buildEdge(t, { edge: options })
   app.get('/*', { config: { cache: { store: true } } }, async () => 'x')

@@ -5,7 +5,7 @@ const MAX_LENGTH = 256
 /** The maximum depth of nested objects and arrays, which also ends a circular argument. */
 const MAX_DEPTH = 32
 
-/** The kind of an argument, or of a part of it, that has no text, for error messages: `a Date`, for example. */
+/** The kind of an argument, or of a part of it, that has no text, for error messages: `a symbol`, for example. */
 export class WithoutText {
   constructor (readonly kind: string) {}
 }
@@ -13,7 +13,7 @@ export class WithoutText {
 /**
  * Returns the text of a call's arguments. Two lists of arguments have the same text only if they are equal. The order of an object's
  * members does not affect the text, and `undefined` at the end counts as absent. Strings, numbers, booleans, bigints, `null`, `undefined`,
- * and plain objects and arrays of these have a text. For any other value the kind of the first such value is returned.
+ * Dates, and plain objects and arrays of these have a text. For any other value the kind of the first such value is returned.
  */
 export function argumentText (args: readonly unknown[]): string | WithoutText {
   let { length } = args
@@ -36,6 +36,7 @@ export function copyOfArguments<A extends readonly unknown[]> (args: A): A {
 function copyOf (value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(copyOf)
+  if (isDate(value)) return new Date(timeOf(value))
   const copy: object = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member)]))
   return Object.getPrototypeOf(value) === null ? Object.setPrototypeOf(copy, null) : copy
 }
@@ -65,7 +66,18 @@ function objectText (value: object, depth: number): string {
     return `[${value.map((member) => textOf(member, depth + 1)).join(',')}]`
   }
   const prototype: unknown = Object.getPrototypeOf(value)
+  if (isDate(value) && names.length === 0) return `Date(${timeOf(value)})`
   if (prototype !== Object.prototype && prototype !== null) throw new WithoutText('an object of a class')
   const members = names.sort().map((name) => `${JSON.stringify(name)}:${textOf(Reflect.get(value, name), depth + 1)}`)
   return `{${members.join(',')}}`
+}
+
+/** Whether a value is of the class Date itself: a subclass may have a state of its own. */
+function isDate (value: object): value is Date {
+  return Object.getPrototypeOf(value) === Date.prototype
+}
+
+/** Returns the time of a Date, by the method of the class: a member of that name is the app's own. */
+function timeOf (value: Date): number {
+  return Date.prototype.getTime.call(value)
 }

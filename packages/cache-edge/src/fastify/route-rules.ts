@@ -7,7 +7,14 @@ import type { Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { Constraints } from './constraints.js'
 
-interface PrefixRule { readonly prefix: string; readonly exact: boolean; readonly policy: EdgePolicy }
+interface PrefixRule {
+  readonly prefix: string
+  /** The shape of the only patterns to which the rule applies; `undefined`: it also applies to the routes below its prefix. */
+  readonly shape: string | undefined
+  readonly policy: EdgePolicy
+}
+/** Matches a literal colon of a route's pattern, or a parameter with its name. */
+const COLONS = /::|:[^/:().?-]+/g
 
 /** The rules of an app by the prefix of a route's pattern, and the policies of its routes. */
 export class RouteRules {
@@ -26,7 +33,7 @@ export class RouteRules {
     this.#core = core
     this.#credentials = credentials
     this.#constraints = new Constraints(constraintHeaders, (name) => fastify.hasConstraintStrategy(name))
-    const own = rules.map(({ prefix, exact = false, ...policy }) => ({ prefix, exact, policy }))
+    const own = rules.map(({ prefix, exact = false, ...policy }) => ({ prefix, shape: exact ? shapeOf(prefix) : undefined, policy }))
     this.#rules = own.sort((a, b) => b.prefix.length - a.prefix.length)
     this.#unused = new Set(rules.map(({ prefix }) => prefix))
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
@@ -55,7 +62,8 @@ export class RouteRules {
   }
 
   #ruleOf (url: string): PrefixRule | undefined {
-    return this.#rules.find(({ prefix, exact }) => url === prefix || (!exact && url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)))
+    return this.#rules.find(({ prefix }) => url === prefix) ?? this.#rules.find(({ prefix, shape }) =>
+      shape === undefined ? url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`) : shape === shapeOf(url))
   }
 
   #resolve (route: RouteOptions): RouteRule<FastifyRequest> {
@@ -89,6 +97,14 @@ export class RouteRules {
 function refuseHeaderSchema (route: RouteOptions): void {
   const { headers } = (route.schema ?? {}) as { headers?: unknown }
   if (headers !== undefined) throw new PolicyInvalid(nameOf(route), 'early: true sends responses before schema.headers is checked; give this route early: false')
+}
+
+/**
+ * Returns a route's pattern without the names of its parameters. Two patterns of one shape match the same URLs: `/users/:id`, such as the
+ * advisor derives from an access log, and `/users/:userId` of the app.
+ */
+function shapeOf (pattern: string): string {
+  return pattern.replace(COLONS, (colon) => colon === '::' ? colon : ':')
 }
 
 /** The name of a route in error messages. */

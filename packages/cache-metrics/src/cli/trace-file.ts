@@ -7,6 +7,16 @@ const CHUNK_BYTES = 256 * 1024
 /** The maximum length of a line in a trace file, in characters; longer lines are skipped, so that memory stays bounded. */
 const MAX_LINE = 64 * 1024
 
+/** The first bytes of files that are not read, in hexadecimal digits, each with the command that makes text of such a file. */
+const FOREIGN: ReadonlyArray<readonly [bytes: RegExp, kind: string, command: string]> = [
+  [/^28b52ffd/, 'compressed by zstd', 'zstd -dc'],
+  [/^fd377a58/, 'compressed by xz', 'xz -dc'],
+  [/^425a683[1-9]/, 'compressed by bzip2', 'bzip2 -dc'],
+  [/^504b0304/, 'a zip archive', 'unzip -p'],
+  [/^fffe/, 'UTF-16', 'iconv -f utf-16 -t utf-8'],
+  [/^feff/, 'UTF-16', 'iconv -f utf-16 -t utf-8']
+]
+
 /** Receives the lines of a trace file, one after another. */
 export interface LineTaker {
   /** Receives a line without its line feed, with one character per byte: in UTF-8 no ASCII character is a byte of another character. */
@@ -61,9 +71,11 @@ async function * counted (chunks: AsyncIterable<Buffer>, count: (length: number)
 }
 
 async function * inflated (chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  // The first two bytes decide whether the input is gzip, since standard input has no name.
+  // The first bytes decide what the input is, since standard input has no name.
   let head: Buffer = Buffer.alloc(0)
-  for (let next; head.length < 2 && (next = await chunks.next()).done !== true;) head = Buffer.concat([head, next.value])
+  for (let next; head.length < 4 && (next = await chunks.next()).done !== true;) head = Buffer.concat([head, next.value])
+  const foreign = FOREIGN.find(([bytes]) => bytes.test(head.toString('hex', 0, 4)))
+  if (foreign !== undefined) throw new Unreadable(`is ${foreign[1]}, which is not read: pipe the output of \`${foreign[2]}\` to --trace -`)
   const all = behind(head, chunks)
   if (head[0] !== 0x1f || head[1] !== 0x8b) yield * all
   // The callback does nothing: a failure of the input or of the gunzip stream rejects the iteration.
@@ -108,7 +120,12 @@ class Splitter {
   }
 }
 
-function whyNot ({ code, message }: NodeJS.ErrnoException): string {
+/** An error of the input, whose message goes on from the name of the file. */
+class Unreadable extends Error {}
+
+function whyNot (error: NodeJS.ErrnoException): string {
+  const { code, message } = error
+  if (error instanceof Unreadable) return message
   switch (code) {
     case 'ENOENT': return 'does not exist'
     case 'EISDIR': return 'is a directory, not a file'

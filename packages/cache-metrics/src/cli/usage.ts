@@ -32,9 +32,9 @@ With --prometheus
 
 With --trace
   --log-format NAME    what the file is (default: by its lines): keys, common, edge, haproxy, squid, envoy, alb,
-                       cloudfront, iis, nginx-json, caddy, traefik-json, cloudflare, pino
+                       cloudfront, iis, nginx-json, caddy, traefik-json, envoy-json, cloudflare, pino
   --fields LIST        members of any other JSON log, such as time=ts,request=line,status=code,ms=took; names: time,
-                       request or method and target, status, host, user, bytes, seconds or ms, us, ns
+                       request or method, target and query, status, host, user, bytes, seconds or ms, us, ns
   --rate N             requests per second of a file of keys (default: 20); a log has times of its own
   --ttl LIST           lifetimes in seconds, at most 12 (default: 1,10,60,300,900,3600,86400)
   --entries LIST       sizes of the cache in entries, at most 12 (default: 100,1000,5000,20000,100000)

@@ -25,6 +25,14 @@ const PREFIXES: Readonly<Record<string, (line: string) => string>> = {
   'syslog without a host': (line) => `<134>May  1 10:00:00 haproxy[12]: ${line}`,
   'RFC 5424': (line) => `<165>1 ${ISO} host app 12 - - ${line}`,
   'RFC 5424 with structured data': (line) => `<165>1 ${ISO} host app 12 ID47 [a@1 b="c \\] d"][e@2 f="g"] \xef\xbb\xbf${line}`,
+  'syslog in the journal': (line) => `May  1 10:00:00.123456 host squid(a)[12]: ${line}`,
+  'syslog in the journal, with an ISO time': (line) => `2024-05-01T10:00:00+0200 host (squid-1)[12]: ${line}`,
+  'kubectl logs --timestamps': (line) => `${ISO} ${line}`,
+  'kubectl logs --prefix': (line) => `[pod/web-7d9f5/app] ${line}`,
+  'kubectl logs --prefix --timestamps': (line) => `[pod/web-7d9f5/app] ${ISO} ${line}`,
+  'docker compose logs': (line) => `web-1         | ${line}`,
+  'docker compose logs --timestamps': (line) => `web_1 | ${ISO} ${line}`,
+  'syslog within Docker Compose': (line) => `web-1  | <134>May  1 10:00:00 haproxy[12]: ${line}`,
   'syslog within Kubernetes': (line) => `${ISO} stdout F <134>May  1 10:00:00 haproxy[12]: ${line}`
 }
 const request = { host: 'a.example', method: 'GET', target: '/a?b=1', status: 200, time: Date.UTC(2024, 4, 1), bytes: 7, took: 12 }
@@ -37,7 +45,7 @@ for (const [name, wrap] of Object.entries(PREFIXES)) {
 
 t.test('LinePrefix: a line of a log format without a prefix is left as it is', async (t) => {
   for (const { name } of LOG_FORMATS) for (const line of MAKERS[name]!.lines(request, 1)) t.same(without(line), [line])
-  for (const line of ['', 'user:1', '{"log":"', '{"log":1}', '{"log":"a', `${ISO} stdout X a`, '<1>', '2024']) t.same(without(line), [line])
+  for (const line of ['', 'user:1', '{"log":"', '{"log":1}', '{"log":"a', ISO, `${ISO} user:1`, '[pod/a]', 'a | ', '<1>', '2024']) t.same(without(line), [line])
 })
 
 t.test('LinePrefix: the parts of a long line are joined, and only those of one stream', async (t) => {

@@ -48,6 +48,7 @@ t.test('report: the same path of two virtual hosts is two keys', async (t) => {
   const rate = async (lines: string[]) => (await report(t, lines, ...args)).data.points[0].hitRate
   t.equal(await rate(many(400, (at) => `site${at % 20}.example:443 ${combined(0, `/a/${Math.floor(at / 20) % 10}`)}`)), 0.5)
   t.equal(await rate(many(400, (at) => `site${at % 20}.example ${combined(0, `/a/${Math.floor(at / 20) % 10}`)}`)), 0.5, 'without a port')
+  t.equal(await rate(many(400, (at) => `${at}[worker:7] ${combined(0, `/a/${Math.floor(at / 20) % 10}`)}`)), 0.975, 'nor is the prefix of a tool')
   t.equal(await rate(many(400, (at) => `10.0.0.${at % 20}:50${at % 60 + 10} - Ada Lovelace [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)), 0.975, 'a client with its port is no virtual host')
 })
 

@@ -87,6 +87,17 @@ t.test('edge, squid, haproxy, cloudflare, cloudfront: a response from a cache in
   t.same(['hit', 'stale', 'miss', 'dynamic'].map(cloudflare), [NaN, NaN, 0.25, 0.25])
 })
 
+t.test('envoy-json: a response that no upstream made, with null as its time, took the whole time', async (t) => {
+  const line = { start_time: '2024-05-01T10:00:00.000Z', method: 'GET', path: '/a?b', response_code: 503, bytes_sent: 19, duration: 250, upstream_service_time: null, authority: 'A.example' }
+  t.match(entriesOf(JSON.stringify(line))['envoy-json'], [{ host: 'a.example', target: '/a?b', status: 503, bytes: 19, seconds: 0.25 }])
+})
+
+t.test('--fields: a query that stands in a member of its own is part of the target', async (t) => {
+  const read = formatOfFields('time=t,method=m,target=uri,query=args,status=s').open()
+  const target = (args: unknown) => read(JSON.stringify({ t: 1_700_000_000, m: 'GET', uri: '/a', args, s: 200 }))?.target
+  t.same(['x=1', '?x=1', '-', '', undefined].map(target), ['/a?x=1', '/a?x=1', '/a', '/a', '/a'])
+})
+
 t.test('haproxy: brackets of a client and quotes of a captured cookie begin neither the time nor the request', async (t) => {
   const line = '[::1]:5000 [01/May/2024:10:00:00.000] web app/one/two 0/0/0/250/+251 200 +9 sid="a" sid="b" ---- 1/1/0/0/0 0/0 {a|b} "GET http://A.example:80?b HTTP/1.1"'
   t.match(entriesOf(line).haproxy, [{ host: 'a.example', method: 'GET', target: '/?b', status: 200, bytes: 9, seconds: 0.25, time: Date.UTC(2024, 4, 1, 10) }])
@@ -96,6 +107,22 @@ t.test('squid: a time before the year 2001 is none', async (t) => {
   const line = (time: string) => `${time}     -1 ::1 TCP_MISS/200 9 GET https://A.example:443/b?c frank HIER_NONE/- text/html`
   t.match(entriesOf(line('1286536309.450')).squid, [{ host: 'a.example', target: '/b?c', hasUser: true, time: 1286536309450, seconds: NaN }])
   t.same(entriesOf(line('999999999.999'), line('0999999999.999')), {})
+})
+
+t.test('pino: the id of a request may have another label, and a line may have all of a request', async (t) => {
+  const line = (more: object) => JSON.stringify({ level: 30, time: 1_700_000_000_000, msg: '', ...more })
+  const req = { method: 'GET', url: '/a' }
+  for (const label of ['requestId', 'request_id', 'traceId']) {
+    const other = line({ [label]: 2, req: { ...req, url: '/b' } })
+    const lines = [line({ [label]: 1, req }), other, line({ [label]: 1, res: { statusCode: 200 }, responseTime: 250 })]
+    t.match(entriesOf(...lines).pino, [{ target: '/a', status: 200, seconds: 0.25 }], label)
+  }
+  const whole = line({ req: { ...req, headers: { host: 'A.example' } }, res: { statusCode: 200 }, responseTime: 250 })
+  t.match(entriesOf(whole).pino, [{ host: 'a.example', target: '/a', status: 200, seconds: 0.25 }])
+  const res = { statusCode: 500 }
+  const failed = [line({ reqId: 1, req }), line({ reqId: 1, req, res, err: {} }), line({ reqId: 1, res, responseTime: 9 })]
+  t.match(entriesOf(...failed).pino, [{ status: 500, seconds: 0.009 }], 'the line of an error is no request of its own')
+  t.equal(entriesOf(...failed).pino?.length, 1)
 })
 
 t.test('pino: lines of several processes with one reqId are joined by process, and requests that never end use bounded memory', async (t) => {

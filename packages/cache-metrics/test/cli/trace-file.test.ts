@@ -37,6 +37,18 @@ t.test('readLines: gzip is told by what is in a file, and may be several after e
   t.same(await read(fileOf(t, 'plain', 'trace.gz')), ['plain'])
 })
 
+for (const [kind, bytes, command] of [
+  ['zstd', '28b52ffd04', 'zstd -dc'], ['xz', 'fd377a585a00', 'xz -dc'], ['bzip2', '425a6839314159', 'bzip2 -dc'], ['zip', '504b030414', 'unzip -p'],
+  ['UTF-16', 'fffe61000a00', 'iconv'], ['UTF-16', 'feff0061000a', 'iconv']
+] as const) {
+  t.test(`readLines: ${kind} is refused with the command that makes text of it (${bytes})`, async (t) => {
+    const content = Buffer.from(bytes, 'hex')
+    const error = { code: 'CACHE_ERR_ADVISOR', message: new RegExp(`is .*${kind}.*\`${command}`) }
+    await t.rejects(read(fileOf(t, content)), error)
+    await t.rejects(read('-', inPieces(content, 1)), error)
+  })
+}
+
 t.test('readLines: a line of a megabyte is one that is too long, and the next is read', async (t) => {
   const long = 'x'.repeat(1024 * 1024)
   t.same(await read(fileOf(t, `a\n${long}\nb\n`)), ['a', undefined, 'b'])

@@ -9,6 +9,8 @@ interface JsonShape {
   readonly request?: readonly string[]
   readonly method?: readonly string[]
   readonly target?: readonly string[]
+  /** The paths of the query, in a log whose `target` has none. */
+  readonly query?: readonly string[]
   readonly status: readonly string[]
   readonly host?: readonly string[]
   readonly user?: readonly string[]
@@ -59,6 +61,17 @@ const SHAPES: ReadonlyArray<JsonShape & { readonly name: string, readonly title:
     took: [['OriginDuration', 1e9], ['Duration', 1e9]]
   },
   {
+    name: 'envoy-json',
+    title: 'JSON log of Envoy',
+    time: ['start_time'],
+    method: ['method'],
+    target: ['path'],
+    status: ['response_code'],
+    host: ['authority'],
+    bytes: ['bytes_sent'],
+    took: [['upstream_service_time', 1e3], ['duration', 1e3]]
+  },
+  {
     name: 'cloudflare',
     title: 'NDJSON of Cloudflare',
     time: ['EdgeStartTimestamp'],
@@ -76,7 +89,7 @@ const SHAPES: ReadonlyArray<JsonShape & { readonly name: string, readonly title:
 const FROM_CACHE = /^(?:HIT|STALE|UPDATING)$/i
 /** The parts that option `--fields` may name, each with its part of a JSON shape; parts for response times differ in their unit. */
 const PARTS: Readonly<Record<string, string>> = {
-  time: 'time', request: 'request', method: 'method', target: 'target', status: 'status', host: 'host', user: 'user', bytes: 'bytes'
+  time: 'time', request: 'request', method: 'method', target: 'target', query: 'query', status: 'status', host: 'host', user: 'user', bytes: 'bytes'
 }
 const UNITS: Readonly<Record<string, number>> = { seconds: 1, ms: 1e3, us: 1e6, ns: 1e9 }
 /** The name of the format that option `--fields` defines. */
@@ -133,12 +146,13 @@ function formatOf (name: string, title: string, shape: JsonShape): LogFormat {
 type Getter = (object: object) => unknown
 
 function readerOf (shape: JsonShape): (object: object, time: TimeParser) => LogEntry | undefined {
-  const [at, status, method, target, line] = [shape.time, shape.status, shape.method, shape.target, shape.request].map(getterOf)
-  const [host, user, bytes, result] = [shape.host, shape.user, shape.bytes, shape.result].map(getterOf)
+  const [method, target, query, line, host] = [shape.method, shape.target, shape.query, shape.request, shape.host].map(getterOf)
+  const [at, status, user, bytes, result] = [shape.time, shape.status, shape.user, shape.bytes, shape.result].map(getterOf)
   const took = (shape.took ?? []).map(([path, perSecond]) => ({ get: memberAt(path), perSecond }))
   return (object, time) => {
     const [code, when] = [numberOf(status!(object)), time(at!(object))]
-    const request = requestIn(method!(object), target!(object), line!(object), textOf(host!(object)))
+    const path = withQuery(target!(object), query!(object))
+    const request = requestIn(method!(object), path, line!(object), textOf(host!(object)))
     if (request === undefined || Number.isNaN(when) || !(Number.isInteger(code) && code >= 0 && code <= 999)) return undefined
     const name = textOf(user!(object))
     return entryOf(request, {
@@ -156,11 +170,17 @@ function requestIn (method: unknown, target: unknown, line: unknown, host: strin
   return typeof line === 'string' ? requestOfLine(line, host.toLowerCase()) : undefined
 }
 
+/** Adds the query to a target; `-` and an empty text are no query. */
+function withQuery (target: unknown, query: unknown): unknown {
+  return typeof target !== 'string' || typeof query !== 'string' || query === '' || query === '-' ? target : `${target}?${query.replace(/^\?/, '')}`
+}
+
 /** Returns the first response time that a line has; NaN if the value is no number, such as `-` for a response that no app sent. */
 function secondsIn (object: object, took: ReadonlyArray<{ get: Getter, perSecond: number }>): number {
   for (const { get, perSecond } of took) {
     const value = get(object)
-    if (value === undefined) continue
+    // Envoy writes null for a time that it does not have.
+    if (value === undefined || value === null) continue
     // If nginx tried several servers, it lists the times of all, which are added up.
     const sum = typeof value === 'string' && /[,:]/.test(value) ? value.split(/[,:]/).reduce((total, one) => total + numberOf(one.trim()), 0) : numberOf(value)
     return sum >= 0 ? sum / perSecond : NaN

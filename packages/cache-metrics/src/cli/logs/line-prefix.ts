@@ -7,16 +7,24 @@ const MAX_LINE = 64 * 1024
 // of it.
 const CRI = new RegExp(`^${ISO_TIME} (stdout|stderr) ([FP])(?::\\S+)? `)
 const DOCKER = '{"log":"'
-// Matches the line prefix of syslog: RFC 3164 as written to files and sockets, with or without the host, and RFC 5424 with structured data.
-const SYSLOG = new RegExp(String.raw`^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|${ISO_TIME}) (?:[\w.:-]+ )?[\w./-]+(?:\[\d+\])?: `)
+// Matches a log line, as opposed to a single word: a list of keys with names or times in front is no list of keys.
+const LINE = String.raw`(?=\{|\S+\s)`
+// Matches the prefix by which commands name the container of a line: `kubectl logs --prefix`, and `docker compose logs`.
+const CONTAINER = new RegExp(String.raw`^(?:\[pod/\S+\] |[\w.-]+ +\| )${LINE}`)
+// Matches the time that `kubectl logs --timestamps` and `docker logs --timestamps` write in front of a line.
+const TIMESTAMP = new RegExp(`^${ISO_TIME} ${LINE}`)
+// Matches the line prefix of syslog: RFC 3164 as written to files and sockets and by journalctl, with or without the host, and RFC 5424
+// with structured data.
+const SYSLOG = new RegExp(String.raw`^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|${ISO_TIME}) (?:[\w.:-]+ )?[\w./()-]+(?:\[\d+\])?: `)
 const SYSLOG_5424 = new RegExp(String.raw`^<\d{1,3}>1 (?:${ISO_TIME}|-) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(?:\xef\xbb\xbf)?`)
 
 /** Receives a log line after the prefix of a container runtime or syslog was removed. */
 export type TakeLine = (line: string) => void
 
 /**
- * Removes the prefixes that a container runtime (Kubernetes, Docker) and syslog write in front of a log line. Joins the parts of a line
- * that the runtime has split. A part is joined only with the next line of the same stream; every other line is passed on separately.
+ * Removes the prefixes that a container runtime (Kubernetes, Docker), its commands and syslog write in front of a log line. Joins the parts
+ * of a line that the runtime has split. A part is joined only with the next line of the same stream; every other line is passed on
+ * separately.
  */
 export class LinePrefix {
   #parts = ''
@@ -30,7 +38,7 @@ export class LinePrefix {
   line (text: string): void {
     const inner = innerOf(text)
     if (inner === undefined || inner.stream !== this.#stream || this.#parts.length > MAX_LINE) this.end()
-    if (inner === undefined) return this.#take(withoutSyslog(text))
+    if (inner === undefined) return this.#take(withoutPrefix(text))
     if (inner.isPart) {
       this.#parts += inner.text
       this.#stream = inner.stream
@@ -38,7 +46,7 @@ export class LinePrefix {
     }
     const whole = this.#parts + inner.text
     this.#parts = ''
-    this.#take(withoutSyslog(whole.trim()))
+    this.#take(withoutPrefix(whole.trim()))
   }
 
   /** Passes on the parts of lines whose last part has not come, at the end of the log. */
@@ -46,7 +54,7 @@ export class LinePrefix {
     if (this.#parts === '') return
     const whole = this.#parts.trim()
     this.#parts = ''
-    this.#take(withoutSyslog(whole))
+    this.#take(withoutPrefix(whole))
   }
 }
 
@@ -64,11 +72,13 @@ function innerOf (text: string): Inner | undefined {
   return match === null ? undefined : { text: text.slice(match[0].length), stream: match[1]!, isPart: match[2] === 'P' }
 }
 
-function withoutSyslog (text: string): string {
-  const code = text.charCodeAt(0)
-  // A prefix begins with `<`, a digit of a time or the first letter of a month. The address of a client at the beginning of a log line may
-  // begin so, too.
-  const mayBe = code === 60 || (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
-  const match = mayBe ? SYSLOG_5424.exec(text) ?? SYSLOG.exec(text) : null
+/** Removes the prefixes of a line that stand in the line itself: the name of its container, its time, and that of syslog. */
+function withoutPrefix (text: string): string {
+  if (text.startsWith('{')) return text
+  const line = withoutMatch(text, CONTAINER.exec(text))
+  return withoutMatch(line, SYSLOG_5424.exec(line) ?? SYSLOG.exec(line) ?? TIMESTAMP.exec(line))
+}
+
+function withoutMatch (text: string, match: RegExpExecArray | null): string {
   return match === null ? text : text.slice(match[0].length)
 }

@@ -8,22 +8,31 @@ const MAX_CHARACTERS = 4 * 1024 * 1024
 
 type Begun = Pick<LogEntry, 'method' | 'target' | 'host' | 'time'>
 
+/** The usual names of the member with the id of a request: Fastify's default, and texts of its option `requestIdLogLabel`. */
+const ID_LABELS = ['reqId', 'requestId', 'request_id', 'req_id', 'traceId', 'trace_id', 'correlationId', 'correlation_id']
+
 /** A line of pino as Fastify writes it. Each member may have any type, since other loggers use the same names. */
 interface PinoLine {
   readonly level?: unknown
   readonly time?: unknown
   readonly pid?: unknown
   readonly hostname?: unknown
-  readonly reqId?: unknown
-  readonly req?: { readonly method?: unknown, readonly url?: unknown, readonly host?: unknown, readonly hostname?: unknown } | null
+  readonly req?: {
+    readonly method?: unknown
+    readonly url?: unknown
+    readonly host?: unknown
+    readonly hostname?: unknown
+    readonly headers?: { readonly host?: unknown } | null
+  } | null
   readonly res?: { readonly statusCode?: unknown } | null
   readonly responseTime?: unknown
   readonly msg?: unknown
 }
 
 /**
- * The log of a Fastify app. Its lines `incoming request` and `request completed` are joined by `reqId` and by process, since each process
- * counts from 1. All other lines of pino are lines without a request.
+ * The log of a Fastify app. Its lines `incoming request` and `request completed` are joined by the id of the request and by process, since
+ * each process counts from 1. A line with request, response and response time, as an app or pino-http writes it, is a request of its own.
+ * All other lines of pino are lines without a request.
  */
 export const PINO_FORMAT: LogFormat = { name: 'pino', title: 'log of Fastify by pino', open: openPino }
 
@@ -43,13 +52,17 @@ function openPino (): LogReader {
     if (one?.level === undefined || (typeof one.msg !== 'string' && one.req === undefined && one.res === undefined)) return undefined
     const at = time(one.time)
     if (Number.isNaN(at)) return undefined
-    const id = `${String(one.hostname)} ${String(one.pid)} ${String(one.reqId)}`
-    if (one.reqId === undefined) return null
+    const reqId = idIn(one)
+    const id = `${String(one.hostname)} ${String(one.pid)} ${String(reqId)}`
     const { req, res } = one
+    const { statusCode } = res ?? {}
     if (typeof req?.method === 'string' && typeof req.url === 'string') {
       take(id)
-      const { method, target, host } = requestOf(req.method, req.url, textOf(req.host ?? req.hostname))
+      const { method, target, host } = requestOf(req.method, req.url, textOf(req.host ?? req.hostname ?? req.headers?.host))
       const begun = { method, target, host, time: at }
+      // A line of the app with all of a request: a line of Fastify about an error has a status as well, but no response time.
+      if (typeof statusCode === 'number' && typeof one.responseTime === 'number') return ended(begun, statusCode, one.responseTime)
+      if (reqId === undefined) return null
       pending.set(id, begun)
       characters += begun.target.length
       // The requests that began first are dropped: most of them were aborted, so that their second log line never comes.
@@ -59,10 +72,20 @@ function openPino (): LogReader {
       }
       return null
     }
-    if (typeof res?.statusCode !== 'number') return null
+    if (reqId === undefined || typeof statusCode !== 'number') return null
     const begun = take(id)
-    if (begun === undefined) return null
-    const took = one.responseTime
-    return entryOf(begun, { hasUser: false, time: begun.time, status: res.statusCode, bytes: NaN, seconds: typeof took === 'number' && took >= 0 ? took / 1000 : NaN })
+    return begun === undefined ? null : ended(begun, statusCode, one.responseTime)
   }
+}
+
+function idIn (line: PinoLine): unknown {
+  for (const label of ID_LABELS) {
+    const id = (line as Readonly<Record<string, unknown>>)[label]
+    if (id !== undefined) return id
+  }
+  return undefined
+}
+
+function ended (begun: Begun, status: number, took: unknown): LogEntry {
+  return entryOf(begun, { hasUser: false, time: begun.time, status, bytes: NaN, seconds: typeof took === 'number' && took >= 0 ? took / 1000 : NaN })
 }

@@ -16,7 +16,8 @@ interface TextShape {
 // Matches text in quotes that escapes its own quotes by a backslash, as nginx, Apache and Varnish write it.
 const QUOTED = String.raw`"([^"\\]*(?:\\.[^"\\]*)*)"`
 const COMMON_TIME = String.raw`\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d`
-const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
+const HOST = /^(?:[^\s:[\]/]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?$/
+const HOST_AND_PORT = /:\d{1,5}$/
 // Matches the end of a line of Traefik: number of the request, router, server, and whole milliseconds.
 const TRAEFIK = / \d+ "[^"]*" "[^"]*" (\d+)ms$/
 /** Matches the results of a proxy whose response needed no load by the app. */
@@ -151,6 +152,7 @@ function secondsOf (milliseconds: number): number {
 }
 
 // A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, which is `-`.
+// The prefix of a tool, such as a time, is no host: each line would have a key of its own.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
-  return second !== '-' && rest.includes(' ') && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
+  return second !== '-' && rest.includes(' ') && HOST.test(first) && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
 }
