@@ -1,8 +1,8 @@
 import { CacheRegistry, MemoryCache, NullCache, type Cache, type SerializerName } from '@x/cache-core'
 import { ok, serializedBy, type Serializer, type Serializes } from '@x/cache-core/implementing'
-import { CacheClient } from '@x/cache-core/suite'
+import { CacheClient, guardedSerializer } from '@x/cache-core/suite'
 import { testCache } from '@x/cache-core/testing'
-import { settle } from '@x/test-kit/deferred'
+import { deferred, settle } from '@x/test-kit/deferred'
 import { FakeTime } from '@x/test-kit/fake-time'
 import { makeClient } from '@x/test-kit/make-client'
 import v8 from 'node:v8'
@@ -78,13 +78,14 @@ for (const isolation of ['clone', 'freeze'] as const) {
 
 /** A cache whose values pass through a serializer of the app, as those of RedisCache with option `serializer`. */
 function cacheWith (serializer: Serializer): Cache {
+  const { serialize, deserialize } = guardedSerializer(serializer)
   const entries = new Map<string, Buffer>()
   const cache: Cache & Serializes = {
     [serializedBy]: serializer,
     name: 'own',
-    async get (key) { return ok(entries.has(key) ? serializer.deserialize(entries.get(key)!) as never : null) },
+    async get (key) { return ok(entries.has(key) ? deserialize(entries.get(key)!) as never : null) },
     async set (key, value) {
-      entries.set(key, Buffer.from(serializer.serialize(value)))
+      entries.set(key, Buffer.from(serialize(value)))
       return ok(undefined)
     },
     async del (key) {
@@ -120,11 +121,28 @@ t.test('serializer of an implementation: every caller of a load, every queued wr
 t.test('serializer of an implementation: callers share the value if it cannot serialize or read it, and none fails', async (t) => {
   const fails = (): never => { throw new Error('out of order') }
   for (const serializer of [
-    { serialize: fails, deserialize: fails }, { serialize: () => 'text', deserialize: fails }, { serialize: () => 5 as never, deserialize: fails }
+    { serialize: fails, deserialize: fails }, { serialize: () => 'text', deserialize: fails }, { serialize: () => 5 as never, deserialize: fails },
+    // The rejection of a promise that nobody takes would end the process.
+    { serialize: (async () => fails()) as never, deserialize: fails }, { serialize: () => 'text', deserialize: async () => fails() },
+    { serialize: () => 'text', deserialize: () => undefined }
   ]) {
     const { client } = clientOf('json', cacheWith(serializer))
     const get = (): Promise<unknown> => client.getOrSet('a:1', async () => made())
     t.strictSame(await Promise.all([get(), get()]), [made(), made()])
+  }
+})
+
+t.test('getOrSet: a load gives its callers copies by the serializer that it began with, if the cache is replaced meanwhile', async (t) => {
+  for (const next of [new NullCache(), new MemoryCache({ serializer: 'json' })]) {
+    const { client, registry } = clientOf('json', cacheWith(v8))
+    const source = deferred<object>()
+    // The value has no BigInt, which JSON refuses: a wrong copy by JSON would succeed and lose the classes.
+    const value = (): object => ({ at: new Date(5), tags: new Set(['a']) })
+    const callers = [1, 2].map(() => client.getOrSet('a:1', () => source.promise))
+    await settle()
+    registry.register(next)
+    source.resolve(value())
+    t.strictSame(await Promise.all(callers), [value(), value()])
   }
 })
 

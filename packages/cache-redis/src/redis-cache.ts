@@ -9,6 +9,7 @@ import { toEntryResult, toValueResult } from './entries/entry-result.js'
 import type { Entries, ReadOptions } from './entries/entry-store.js'
 import type { FoundEntry } from './entries/found-entry.js'
 import { redisLeases } from './entries/redis-leases.js'
+import { nameOf } from './entries/serializers.js'
 import type { RedisCacheOptions } from './options.js'
 import type { Service } from './service/service.js'
 import type { RedisCacheEvents, RedisStatus } from './status.js'
@@ -58,7 +59,7 @@ export class RedisCache implements Cache, Partial<NearReads>, Serializes {
     return this.#service.isUp
   }
 
-  get [serializedBy] (): SerializerName | Serializer { return this.#parts.settings.serializer ?? 'json' }
+  get [serializedBy] (): SerializerName | Serializer { return nameOf(this.#parts.settings.serializer) }
 
   status (): RedisStatus {
     return this.#parts.status()
@@ -169,7 +170,6 @@ export class RedisCache implements Cache, Partial<NearReads>, Serializes {
   }
 
   #checkSet (key: string, value: unknown, options: SetOptions): CacheError | undefined {
-    const { serializer } = this.#parts.settings
-    return checkKey(key) ?? checkValue(value, serializer) ?? checkSetOptions(options)
+    return checkKey(key) ?? checkValue(value, this[serializedBy]) ?? checkSetOptions(options)
   }
 }

@@ -5,7 +5,7 @@ import t from 'tap'
 import {
   brotliCompression, Codec, gzipCompression, type CodecOptions, type Compression, type Decoded
 } from '../src/entries/codec.js'
-import { jsonSerializer } from '../src/entries/serializers.js'
+import { jsonSerializer, serializerOf } from '../src/entries/serializers.js'
 import { FRAME, newMark, PAYLOAD_SERIALISED, writeFrame } from '../src/entries/frame.js'
 import { runScript } from '@x/test-kit/run-script'
 import { anyMutations, mutate } from './fixtures/mutations.js'
@@ -263,8 +263,17 @@ t.test('codec: what the serializer refuses, or answers with no text and no bytes
   for (const value of [circular, { a: 1n }, { toJSON: () => undefined }]) {
     t.match(codec().serialise(value), { code: 'CACHE_ERR_VALUE_INVALID' })
   }
-  for (const answer of [undefined, null, 1, {}]) {
-    t.match(codec({ serializer: { ...jsonSerializer, serialize: () => answer as never } }).serialise(1), { code: 'CACHE_ERR_VALUE_INVALID' })
+  for (const answer of [() => undefined, () => null, () => 1, () => ({}), () => Promise.reject(new Error('its rejection is taken'))]) {
+    const refused = codec({ serializer: serializerOf({ ...jsonSerializer, serialize: answer as never }) }).serialise(1)
+    t.match(refused, { code: 'CACHE_ERR_VALUE_INVALID' })
+    t.match(causeOf(refused), { message: /^the serializer made (undefined|object|number|a promise)$/ })
+  }
+})
+
+t.test('codec: an entry of which the serializer makes undefined or a promise is CACHE_ERR_CORRUPT', async (t) => {
+  for (const deserialize of [() => undefined, async () => 1, () => Promise.reject(new Error('its rejection is taken'))]) {
+    const each = codec({ serializer: serializerOf({ ...jsonSerializer, deserialize }) })
+    t.equal(await refusal(each, await encode(each, 1, WITH_META)), CORRUPT)
   }
 })
 

@@ -1,6 +1,8 @@
 import { inspect } from 'node:util'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { brotliCompression, gzipCompression } from '../src/entries/codec.js'
+import { jsonSerializer, richSerializer } from '../src/entries/serializers.js'
 import type { RedisCacheOptions } from '../src/options.js'
 import { resolveRedisOptions } from '../src/resolve-options.js'
 
@@ -27,6 +29,15 @@ t.test('options: have defaults, and stay as the caller made them', async (t) => 
     maxQueuedInvalidations: 10_000,
     breaker: { probeMs: 50, windowMs: 10_000, minimumCalls: 20, errorRate: 0.5 }
   })
+})
+
+t.test('options: serializer and compression are the given objects, whose state the app may share with them', async (t) => {
+  const own = { seen: new Map<string, unknown>(), serialize: String, deserialize: String }
+  for (const serializer of [own, jsonSerializer, richSerializer]) t.equal(resolveRedisOptions({ serializer }).serializer, serializer)
+  for (const compression of [gzipCompression, brotliCompression, { ...gzipCompression, id: 200 }]) {
+    t.equal(resolveRedisOptions({ compression }).compression, compression)
+  }
+  t.match(resolveRedisOptions({ serializer: jsonSerializer, near: { isolation: 'freeze' } }).near, { isolation: 'freeze' })
 })
 
 t.test('options: each contradiction is refused by name', async (t) => {

@@ -4,10 +4,10 @@ import { fromRichText, toRichText } from './rich-text.js'
 /** The name of a serializer: `json`, or `rich`, which also has dates, maps, sets, BigInts, typed arrays and further values. */
 export type SerializerName = 'json' | 'rich'
 
-/** Converts values to text or bytes, and back. */
+/** Converts values to text or bytes, and back; neither method may return a promise. */
 export interface Serializer {
   serialize (value: unknown): string | Uint8Array
-  /** Converts stored bytes to a value; throws if the bytes cannot be read as a value. */
+  /** Converts stored bytes to a value, never `undefined`; throws if the bytes cannot be read as a value. */
   deserialize (bytes: Buffer): unknown
 }
 
@@ -52,11 +52,9 @@ export function isolate (value: unknown, serializer: SerializerName | Serializer
   }
 }
 
-function byOwn (value: unknown, serializer: Serializer): Isolated | { error: CacheError } {
-  const stored: unknown = serializer.serialize(value)
-  if (typeof stored === 'string') return { kind: 'own', value: Buffer.from(stored), serializer }
-  if (stored instanceof Uint8Array) return { kind: 'own', value: new Uint8Array(stored), serializer }
-  return { error: valueInvalid(`a value of which the serializer made ${typeof stored}`) }
+function byOwn (value: unknown, serializer: Serializer): Isolated {
+  const stored = serializer.serialize(value)
+  return { kind: 'own', value: typeof stored === 'string' ? Buffer.from(stored) : new Uint8Array(stored), serializer }
 }
 
 /** Makes a copy of an isolated value. Bytes are returned as a Buffer. Throws if the app's own serializer does. */

@@ -27,6 +27,31 @@ export function copyBy (of: TSchema | undefined, value: unknown): unknown {
   return Object.fromEntries(entries.map(([name, part]) => [name, copyBy(partOf(of, name), part)]))
 }
 
+/**
+ * Returns a copy of the options, as `copyBy` makes it, with the defaults of the schema. Typebox clones the plain objects in a union, so those
+ * that the schema leaves open are put back: such an object may have a state that the app shares with it.
+ */
+export function withDefaults (of: TSchema, options: unknown): unknown {
+  const given = copyBy(of, options)
+  return putBack(of, Value.Default(of, copyBy(of, given)), given)
+}
+
+function putBack (of: TSchema, filled: unknown, given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return filled
+  const properties = propertiesOf(of)
+  if (properties === undefined) return isOpen(of) ? given : filled
+  const parts = filled as Record<string, unknown>
+  for (const [name, part] of Object.entries(given)) {
+    if (Object.hasOwn(properties, name)) parts[name] = putBack(properties[name]!, parts[name], part)
+  }
+  return filled
+}
+
+function isOpen (of: TSchema): boolean {
+  const { type, anyOf } = of as SchemaParts & { type?: string }
+  return anyOf?.some(isOpen) ?? type === undefined
+}
+
 interface SchemaParts { properties?: Record<string, TSchema>; items?: TSchema; anyOf?: TSchema[] }
 interface NumberParts {
   type?: string

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { Type, type Static, type TSchema } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Cache } from '../contract/cache.js'
 import { memorySchema } from '../caches/memory/memory-options.js'
 import { warmProperties } from '../client/warm-options.js'
@@ -12,7 +11,7 @@ import { registryProperties } from '../service/registry-options.js'
 import type { WarmItem } from '../client/fastify-cache.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { refuseNames } from '../contract/option-names.js'
-import { checked, copyBy } from '../contract/option-schema.js'
+import { checked, copyBy, withDefaults } from '../contract/option-schema.js'
 
 /** A function that makes the implementation for a Fastify instance; the implementation is closed with the instance. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
@@ -92,7 +91,7 @@ const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
  * path, the value and the allowed values.
  */
 export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S> {
-  return checked(of, Value.Default(of, copyBy(of, ownOf(raw))))
+  return checked(of, withDefaults(of, ownOf(raw)))
 }
 
 /**

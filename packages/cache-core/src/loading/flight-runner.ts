@@ -86,7 +86,7 @@ export class FlightRunner {
       if (entry !== null && entry.fresh && entry.ttlLeft > ttlLeft) {
         flight.scope.end()
         this.#end(flight, lock, 'stored')
-        flight.snapshotValue(entry.value, false, this.#service.valueSerializer)
+        flight.snapshotValue(entry.value, false, this.#service.serializerOf(target))
         if (target.impl.leases !== undefined) flight.setLease(null)
         return entry.value
       }
@@ -176,15 +176,15 @@ export class FlightRunner {
       : storeOptions(call.options, flight, value, snapshot, this.#ttlFor)
     if (options instanceof Error) this.#store.fail(target, 'set', options)
     if (options === undefined || options instanceof Error) {
-      flight.snapshotValue(value, false, this.#service.valueSerializer)
+      flight.snapshotValue(value, false, this.#service.serializerOf(target))
       this.#store.release(call, flight)
       this.#end(flight, lock, 'not-stored')
       return
     }
-    const { flights, doubts, valueSerializer } = this.#service
+    const { flights, doubts } = this.#service
     doubts.look(target.stats.of(key).keyPattern, key, value, call.options, options.tags)
     const isQueued = flights.storing([key]) !== undefined
-    flight.snapshotValue(value, target.immediate === undefined, valueSerializer)
+    flight.snapshotValue(value, target.immediate === undefined, this.#service.serializerOf(target))
     const store = async (): Promise<void> => {
       const isStored = !flight.isSuperseded && await this.#store.set(call, flight, isQueued ? flight.copyOf(value) : value, options)
       this.#end(flight, lock, isStored ? 'stored' : 'not-stored')

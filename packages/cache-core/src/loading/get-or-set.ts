@@ -228,7 +228,7 @@ export class GetOrSet {
   #refresh<T> (call: Call<T>, entry: Entry<T>, isUnchanged: boolean): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     // The loader gets a copy of the stale value, since the caller gets the value itself and may change it.
-    if (isUnchanged) call.stale = { value: copyOf(entry.value, this.#service.valueSerializer), age: entry.age }
+    if (isUnchanged) call.stale = { value: copyOf(entry.value, this.#service.serializerOf(call.target)), age: entry.age }
     const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
     call.batch?.hold(call.key, refreshed)
     refreshed.catch(() => {

@@ -19,6 +19,8 @@ export interface LoadTarget {
   readonly near: NearReads | undefined
   readonly stats: ImplStats
   readonly isLocal: boolean
+  /** The serializer of the implementation; `undefined`: it has none of its own. */
+  readonly serializer: SerializerName | Serializer | undefined
   lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>>
   set (key: string, value: unknown, options: SetOptions): Promise<Result<void>>
   capture (tags: string[]): Promise<Result<TagSnapshot>>
@@ -37,6 +39,9 @@ export interface LoadService extends MeasuredService {
   readonly observer: Observer
   readonly doubts: Doubts
   readonly shadow: ShadowSettings
-  /** The serializer by which values are copied for the callers that share one load: that of the implementation in service. */
-  readonly valueSerializer: SerializerName | Serializer
+  /**
+   * The serializer by which values are copied for the callers that share one load: that of the implementation for which the load began,
+   * whichever is in service when it ends.
+   */
+  serializerOf (target: LoadTarget): SerializerName | Serializer
 }

@@ -1,6 +1,7 @@
-import type { Cache } from '../contract/cache.js'
-import { implementationFailed, isCacheError } from '../contract/errors.js'
+import type { Cache, ImplementationStatus } from '../contract/cache.js'
+import { implementationFailed, isCacheError, type CacheError } from '../contract/errors.js'
 import { DONE, err, MISS, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
+import { isPromise } from '../lib/harmless.js'
 
 /**
  * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns this text back into `null`.
@@ -32,4 +33,15 @@ export function toResult<T> (operation: string, result: unknown): Result<T> {
     if (isOk === false) return err(implementationFailed(operation, 'failed', { cause: error }))
   }
   return err(implementationFailed(operation, 'answered with something that is no Result'))
+}
+
+/** Returns the status that an implementation reports, empty if it has no method `status`; an error if that method fails. */
+export function toStatus (impl: Cache): ImplementationStatus | CacheError {
+  try {
+    const status: unknown = impl.status?.() ?? {}
+    if (typeof status === 'object' && !isPromise(status)) return status as ImplementationStatus
+    return implementationFailed('status', 'answered with something that is no status')
+  } catch (cause) {
+    return implementationFailed('status', 'threw', { cause })
+  }
 }

@@ -1,14 +1,14 @@
 import { hasOnlyTtl } from '../contract/arguments.js'
 import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from '../contract/cache.js'
 import { Deadlines } from '../lib/deadlines.js'
-import { implementationFailed, timeout, unsupported } from '../contract/errors.js'
-import { serializedBy, type Serializer, type SerializerName, type Serializes } from '../contract/isolation.js'
-import { isPromise } from '../lib/harmless.js'
+import { implementationFailed, isCacheError, timeout, unsupported } from '../contract/errors.js'
+import { serializerOf } from '../contract/guarded-serializer.js'
+import type { Serializer, SerializerName } from '../contract/isolation.js'
 import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads } from '../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Result } from '../contract/result.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import { CheckedCache, type KeyedCalls } from './checked-cache.js'
-import { NULL_MARKER, toMarked, toRead, toResult } from './implementation-result.js'
+import { NULL_MARKER, toMarked, toRead, toResult, toStatus } from './implementation-result.js'
 import type { KeyRules } from './key-rule.js'
 
 /**
@@ -46,7 +46,7 @@ export class Registration {
     this.#near = readNear in impl && shareNear in impl ? impl as Cache & NearReads : undefined
     this.passThrough = impl.passThrough === true
     this.isLocal = impl.isLocal === true
-    this.serializer = (impl as Partial<Serializes>)[serializedBy]
+    this.serializer = serializerOf(impl)
     this.#reads = limits.reads
     this.#writes = limits.writes
   }
@@ -193,13 +193,9 @@ export class Registration {
 
   /** Returns the status that the implementation reports; empty if its method `status` fails. */
   status (): ImplementationStatus {
-    try {
-      const status: unknown = this.impl.status?.() ?? {}
-      if (typeof status === 'object' && !isPromise(status)) return status as ImplementationStatus
-      this.stats.countError(implementationFailed('status', 'answered with something that is no status'))
-    } catch (cause) {
-      this.stats.countError(implementationFailed('status', 'threw', { cause }))
-    }
+    const status = toStatus(this.impl)
+    if (!isCacheError(status)) return status
+    this.stats.countError(status)
     return {}
   }
 

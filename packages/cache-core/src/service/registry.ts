@@ -131,8 +131,11 @@ export class CacheRegistry {
     if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
 
-  /** The serializer by which values are copied for several callers: that of the implementation in service, or `serializer`. */
-  get valueSerializer (): SerializerName | Serializer { return this.#active.serializer ?? this.serializer }
+  /** The serializer of the implementation in service, or `serializer`. */
+  get valueSerializer (): SerializerName | Serializer { return this.serializerOf(this.#active) }
+
+  /** The serializer by which values of a registered implementation are copied for several callers: its own, or `serializer`. */
+  serializerOf (target: Pick<Registration, 'serializer'>): SerializerName | Serializer { return target.serializer ?? this.serializer }
 
   /** The registration whose implementation is in service. */
   get active (): Registration { return this.#active }

@@ -113,7 +113,7 @@ export class CostLedger {
   }
 
   #measure (sizes: PatternSizes, key: string, keyPattern: string, value: unknown): void {
-    const { clock, stats, serializer } = this.#cache
+    const { clock, stats, valueSerializer } = this.#cache
     const began = readStopwatch(clock)
     // Hits and stores before this measurement are valued with the mean size before it.
     for (const { label, counters } of stats.impls.values()) {
@@ -121,7 +121,7 @@ export class CostLedger {
       if (each !== undefined) sizes.sumsOf(label, each)
     }
     try {
-      sizes.measure(key, value, serializer)
+      sizes.measure(key, value, valueSerializer)
     } finally {
       this.#timeBudget.spend(readStopwatch(clock) - began)
     }

@@ -1,4 +1,5 @@
 import type { SerializerName } from '@x/cache-core'
+import type { Serializer } from '@x/cache-core/implementing'
 import { isWithinBytes, toRichText, type Counters } from '@x/cache-core/suite'
 import { HeldKeys } from './held-keys.js'
 
@@ -48,9 +49,12 @@ export class PatternSizes {
     return at < FIRST_STORES || at % EVERY === 0
   }
 
-  /** Measures the size of a value in the text of the cache's serializer. A value that has no such text is left out. */
-  measure (key: string, value: unknown, serializer: SerializerName = 'json'): void {
-    const bytes = bytesOf(value, serializer === 'rich')
+  /**
+   * Measures the size of a value in the text of the cache's serializer: its rich text if the serializer is the app's own, which would take
+   * its own time. A value that has no such text is left out.
+   */
+  measure (key: string, value: unknown, serializer: SerializerName | Serializer = 'json'): void {
+    const bytes = bytesOf(value, serializer !== 'json')
     if (bytes === undefined) return
     const share = 1 / Math.min(++this.#measured, MOVING_OVER)
     this.#meanBytes += (bytes - this.#meanBytes) * share

@@ -1,5 +1,7 @@
 import { CacheRegistry, MemoryCache, NullCache } from '@x/cache-core'
+import { serializedBy, type Serializer } from '@x/cache-core/implementing'
 import { CacheClient, toRichText } from '@x/cache-core/suite'
+import v8 from 'node:v8'
 import t from 'tap'
 import { settle } from '@x/test-kit/deferred'
 import { FakeClock } from '@x/test-kit/fake-clock'
@@ -114,6 +116,17 @@ t.test('report: the bytes of a rich value are those of its rich text, and no lis
   t.same(failures, [])
   const { length } = toRichText(value).text!
   t.match(CostLedger.of(app.cache.registry).numbers().find(({ keyPattern }) => keyPattern === 'book'), { impl: 'memory', storedBytes: length, savedBytes: length })
+})
+
+t.test('report: a value is measured by the serializer of the implementation in service, as rich text if it is the app\'s own', async (t) => {
+  const value = { price: 12n, roles: new Set(['admin']) }
+  const own: Serializer = { serialize: v8.serialize, deserialize: v8.deserialize }
+  for (const serializer of ['rich', own]) {
+    const { registry, ledger, client } = build()
+    registry.register(Object.defineProperty(new MemoryCache({ serializer: 'rich' }), serializedBy, { value: serializer }))
+    for (let turn = 0; turn < 2; turn++) await client.getOrSet('book:1', () => value)
+    t.match(ledger.numbers().find(({ keyPattern }) => keyPattern === 'book'), { storedBytes: toRichText(value).text.length })
+  }
 })
 
 t.test('GET /internal/cache/advice: has the ledger, as JSON and as Markdown', async (t) => {

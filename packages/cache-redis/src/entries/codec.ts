@@ -96,7 +96,6 @@ export class Codec {
         return valueInvalid('what the serializer refuses', { cause })
       }
     }
-    if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array)) return valueInvalid(`a value of which the serializer made ${typeof bytes}`)
     const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength
     if (size > this.#options.maxValueBytes) return tooLarge(size, this.#options.maxValueBytes)
     return { kind, bytes, size }

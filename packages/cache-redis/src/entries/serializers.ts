@@ -1,6 +1,6 @@
 import type { SerializerName } from '@x/cache-core'
 import type { Serializer } from '@x/cache-core/implementing'
-import { fromRichText, toRichText } from '@x/cache-core/suite'
+import { fromRichText, guardedSerializer, toRichText } from '@x/cache-core/suite'
 
 export type { Serializer }
 
@@ -43,10 +43,17 @@ export const richSerializer: Serializer = {
   }
 }
 
-/** Returns the serializer that an option names, or the serializer object that the app gave. */
+/** Returns the name of a serializer of the suite, whichever way the app gave it; the app's own serializer as it is. */
+export function nameOf (given: Serializer | SerializerName | undefined): Serializer | SerializerName {
+  if (given === undefined || given === jsonSerializer) return 'json'
+  return given === richSerializer ? 'rich' : given
+}
+
+/** Returns the serializer that an option names, or the guarded serializer of the app. */
 export function serializerOf (given: Serializer | SerializerName | undefined): Serializer {
-  if (typeof given === 'object') return given
-  return given === 'rich' ? richSerializer : jsonSerializer
+  const own = nameOf(given)
+  if (typeof own === 'object') return guardedSerializer(own)
+  return own === 'rich' ? richSerializer : jsonSerializer
 }
 
 /** Whether the texts of a serializer can be stored without a frame: no text begins with the first byte of a frame. */

@@ -39,7 +39,7 @@ export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | '
 /** The functions and objects that the checks of mismatches use. */
 export interface ChecksDeps {
   readonly now: () => number
-  readonly serializer: () => SerializerName | Serializer
+  readonly serializerOf: (target: LoadTarget) => SerializerName | Serializer
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
   /** Stops the flight of a load from recording removals. */
@@ -115,8 +115,8 @@ export class MismatchChecks {
     this.#decide(check, !hasEnded ? 'explained' : target.isLocal ? undefined : 'undecided')
   }
 
-  #isSame (value: unknown, { first: { print } }: Check): boolean {
-    const form = formOf(value, this.#deps.serializer())
+  #isSame (value: unknown, { first: { print, target } }: Check): boolean {
+    const form = formOf(value, this.#deps.serializerOf(target))
     return typeof form !== 'string' && printOf(form) === print
   }
 

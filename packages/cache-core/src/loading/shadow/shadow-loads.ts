@@ -68,7 +68,7 @@ export class ShadowLoads {
     this.#members = new VolatileMembers(() => service.clock.now())
     this.#checks = new MismatchChecks({
       now: () => service.clock.now(),
-      serializer: () => service.valueSerializer,
+      serializerOf: (target) => service.serializerOf(target),
       members: this.#members,
       read: (target, key) => this.#read(target, key, []),
       end: (flight) => service.flights.end(flight),
@@ -134,15 +134,15 @@ export class ShadowLoads {
   }
 
   #loaded (pending: Pending, value: unknown): void {
-    const { flight, keyPattern, group } = pending
-    const form = formOf(value, this.#service.valueSerializer)
+    const { target, flight, keyPattern, group } = pending
+    const form = formOf(value, this.#service.serializerOf(target))
     if (typeof form === 'string') {
       this.#note(keyPattern, group, form === 'none' ? 'failed' : 'dropped')
       return this.#end(flight)
     }
     // Option functions of the caller, such as `ttl` and `tags`, are called before the caller gets the value, as in the cached arm.
     const stored = storeOptions(pending.options, flight as Flight<unknown>, value, undefined, this.#ttlFor)
-    if (isError(stored)) this.#fail(pending.target.stats, 'shadow set', stored)
+    if (isError(stored)) this.#fail(target.stats, 'shadow set', stored)
     void this.#compare(pending, form, isError(stored) ? undefined : stored)
   }
 
@@ -169,7 +169,7 @@ export class ShadowLoads {
   /** Compares an entry with the loaded value; `true`: their mismatch is to be checked further, so the flight must record removals. */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
-    const entry = formOf(value, this.#service.valueSerializer)
+    const entry = formOf(value, this.#service.serializerOf(target))
     if (typeof entry === 'string') {
       this.#note(keyPattern, group, entry === 'none' ? 'failed' : 'dropped')
       return false

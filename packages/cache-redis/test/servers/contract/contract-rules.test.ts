@@ -1,5 +1,5 @@
 import { cacheCore } from '@x/cache-core'
-import { cacheRedis } from '@x/cache-redis'
+import { cacheRedis, jsonSerializer, richSerializer } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import v8 from 'node:v8'
 import t, { type Test } from 'tap'
@@ -84,4 +84,13 @@ t.test('serializer of the app: callers that share a load, queued writes and hits
   t.strictSame([...await Promise.all([get(), get(), get()]), await get()], [made(), made(), made(), made()])
   t.same(await Promise.all([app.cache.set('user:2', made()), app.cache.set('user:2', 5n)]), [{ ok: true, value: undefined }, { ok: true, value: undefined }])
   t.strictSame(await app.cache.get('user:2'), { ok: true, value: 5n })
+})
+
+t.test('serializer: an exported serializer is the one of its name, and stores no NaN as null', async (t) => {
+  const json = await build(t, newPrefix(), {}, { serializer: jsonSerializer })
+  for (const value of [NaN, 5n]) t.match(await json.cache.set('user:1', value), { ok: false, error: { code: 'CACHE_ERR_VALUE_INVALID' } })
+  t.same(await json.cache.get('user:1'), { ok: true, value: null })
+  const rich = await build(t, newPrefix(), {}, { serializer: richSerializer })
+  await rich.cache.set('user:1', NaN)
+  t.same(await rich.cache.get('user:1'), { ok: true, value: NaN })
 })
