@@ -25,10 +25,9 @@ export const coreSchema = Type.Object({
   /** Whether the cache may store values. With `false`, `NullCache` is registered, whatever the other options are. */
   enabled: Type.Optional(Type.Boolean({ default: true })),
   /**
-   * The cache: `'null'` (observe), `'memory'`, cache`, also with a promise. `'redis'`: that of `register(cacheRedis, …)`, without which=>an
-   * instance, which the app itself must close, or a function `(fastify) => cache`, which may return a promise. `'redis'`: the
-   * implementation of `register(cacheRedis, …)`, without which => cache`, also with a promise. `'redis'`: that of `register(cacheRedis,
-   * …)`, without which the start fails with `CACHE_ERR_IMPLEMENTATION_MISSING`.
+   * The cache: `'null'` (observe), `'memory'`, an instance, which the app itself must close, or a function `(fastify) => cache`, which
+   * may return a promise. `'redis'`: the implementation of `register(cacheRedis, …)`, without which the start fails with
+   * `CACHE_ERR_IMPLEMENTATION_MISSING`.
    * @default `'null'`
    */
   // The option is no union of schemas: to fill in defaults, TypeBox clones the value of a union, and a cache must remain the same object.
