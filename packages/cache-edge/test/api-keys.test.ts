@@ -96,3 +96,16 @@ t.test('a rule that covers no route: one warning names it', async (t) => {
   await app.ready()
   t.same(lines.map((line) => (JSON.parse(line) as { prefix: string }).prefix), ['/ap1'])
 })
+
+t.test('a prefix of personal paths that covers no route: one warning names it', async (t) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { personal: ['/core', '/cor3'] })
+  await app.register(cacheEdge, { personal: ['/api/user', '/api/usr', '/API/%75ser/me', '/:id', '/any/where', '/files/mine/', '/shop/7/cart', '/api/user/a/b', '/cor3'] })
+  for (const url of ['/api/user', '/core/a', '/any/*', '/files/:name', '/shop/:id(^\\d+)/cart', '/api/user/me']) app.get(url, async () => 'x')
+  await app.ready()
+  const named = lines.map((line) => JSON.parse(line) as { prefix: string; msg: string })
+  t.same(named.map(({ prefix }) => prefix), ['/api/usr', '/:id', '/api/user/a/b', '/cor3'])
+  t.match(named[0]!.msg, /of option personal covers no route/)
+})

@@ -99,6 +99,9 @@ export class Core {
     await this.#putIntoService(options)
   }
 
+  /** The prefixes of option `personal` of `register(cacheCore, …)`. */
+  get personal (): readonly string[] { return this.#options.personal ?? [] }
+
   /** Whether option `enabled` allows an implementation to be put into service. */
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 

@@ -87,7 +87,9 @@ function explainClash (fastify: FastifyInstance): void {
       return decorate.apply(this, args)
     } catch (error) {
       if (args[0] !== 'cache' || !this.hasPlugin('@fastify/caching')) throw error
-      this.after((earlier, done) => { done(earlier ?? new CachingClash()) })
+      const fail = (earlier: Error | null, done: (error: Error) => void): void => { done(earlier ?? new CachingClash()) }
+      // Fastify's type lacks the second argument, by which a listener reports an error.
+      this.after(fail as (earlier: Error | null) => void)
       return this
     }
   } as typeof fastify.decorate

@@ -159,9 +159,7 @@ export class Edge {
     if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
     const { log } = this.#fastify
     if (this.#saysNoCache) say(log, 'info', {}, 'Cache: a response with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
-    for (const prefix of this.#rules.unused) {
-      warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
-    }
+    this.#rules.announceUnused(log)
     if (this.early.hasRoutes) this.#startEarly(seam)
     if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
       warn(log, {}, 'Cache: responses are stored in the memory of this process; other processes do not see its invalidations')

@@ -3,8 +3,9 @@ import type { CacheEdgeOptions } from '../options.js'
 import { resolvePolicy, type EdgePolicy } from '../policy-options.js'
 import type { Credentials } from '../rules/credentials.js'
 import { toPolicy, type Policy, type RouteRule } from '../rules/policy.js'
-import type { Core } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { mayLieUnder, type Core } from '@x/cache-core/suite'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { warn } from '../lib/notices.js'
 import { Constraints } from './constraints.js'
 
 interface PrefixRule { readonly prefix: string; readonly exact: boolean; readonly policy: EdgePolicy }
@@ -17,14 +18,18 @@ export class RouteRules {
   /** The rules of option `rules`, the one with the longest prefix first. */
   readonly #rules: readonly PrefixRule[]
   readonly #unused: Set<string>
+  readonly #personal: readonly string[]
+  /** The patterns of the app's routes, until the app starts. */
+  readonly #patterns = new Set<string>()
 
   /**
    * Checks the rules of the app.
    * @throws `CACHE_ERR_POLICY_INVALID` where the members of a rule contradict each other
    */
-  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, { rules = [], constraintHeaders = {} }: CacheEdgeOptions) {
+  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, { rules = [], constraintHeaders = {}, personal = [] }: CacheEdgeOptions) {
     this.#core = core
     this.#credentials = credentials
+    this.#personal = personal
     this.#constraints = new Constraints(constraintHeaders, (name) => fastify.hasConstraintStrategy(name))
     const own = rules.map(({ prefix, exact = false, ...policy }) => ({ prefix, exact, policy }))
     this.#rules = own.sort((a, b) => b.prefix.length - a.prefix.length)
@@ -35,8 +40,20 @@ export class RouteRules {
   /** The constraints by which Fastify selects the app's routes. */
   get constraints (): Constraints { return this.#constraints }
 
-  /** The prefixes of the rules in option `rules` that no route has matched. */
-  get unused (): ReadonlySet<string> { return this.#unused }
+  /**
+   * Logs each rule that no route has matched, and each prefix of option `personal` under which no URL of a route lies: a misspelt prefix
+   * would leave personal pages to be shared.
+   */
+  announceUnused (log: FastifyBaseLogger): void {
+    const remedy = 'It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them'
+    for (const prefix of this.#unused) warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. ${remedy}`)
+    const patterns = [...this.#patterns]
+    for (const prefix of new Set([...this.#personal, ...this.#core.personal])) {
+      if (patterns.some((pattern) => mayLieUnder(prefix, pattern))) continue
+      warn(log, { prefix }, `Cache: the prefix "${prefix}" of option personal covers no route. ${remedy}`)
+    }
+    this.#patterns.clear()
+  }
 
   /** Whether a rule of option `rules` matches the pattern of a route. */
   covers (url: string): boolean {
@@ -48,6 +65,7 @@ export class RouteRules {
    * @throws `CACHE_ERR_OPTION_INVALID`, `CACHE_ERR_POLICY_INVALID`
    */
   of (route: RouteOptions): RouteRule<FastifyRequest> {
+    this.#patterns.add(route.url)
     const rule = this.#resolve(route)
     if (rule !== undefined && rule !== 'personal' && rule.early) refuseHeaderSchema(route)
     this.#varyByConstraints(route, rule === 'personal' ? undefined : rule)
