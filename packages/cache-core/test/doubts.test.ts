@@ -112,6 +112,16 @@ t.test('set, setMany: what is most likely not meant is said once per pattern', a
   t.match(said, [/^one: a ttl of 3600000/, /^many: a ttl of 86401/, /^many: a key has the part null/, /^many: changes when stored: Date at \[0\]/])
 })
 
+t.test('touch: a ttl in milliseconds is said once per pattern, and its calls are none of the values that are checked', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  await client.set('user:1', 1, 60)
+  for (let at = 0; at < 20; at++) await client.touch('user:1', 3_600_000)
+  await client.set('user:2', { at: new Date(0) }, 60)
+  t.match(said, [/^user: a ttl of 3600000 seconds is above one day/, /^user: changes when stored: Date at \.at/])
+  t.equal(said.length, 2)
+})
+
 t.test('a ttl of one day, of Infinity, of a function or of the app is not doubted', async (t) => {
   const { client, registry } = makeClient(undefined, { defaultTtl: 200_000 })
   const said = listen(registry)

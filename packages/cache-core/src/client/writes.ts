@@ -60,8 +60,9 @@ export class Writes {
     if (error !== undefined) return this.#calls.refuse('touch', error)
     const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) return NOT_TOUCHED
-    const { flights, patterns } = this.#calls.registry
+    const { flights, patterns, doubts, stats } = this.#calls.registry
     const { ttl: lifetime } = patterns.forSet(key, { ttl })
+    doubts.lookAtCall(stats.patterns.of(key), key, { ttl: lifetime })
     const touch = (): Promise<Result<boolean>> => this.#calls.timed(registration, 'touch', registration.touch(key, this.#calls.ttl(lifetime)), key)
     // A `touch` does not supersede the pending load of its key: the value is unchanged, and the loaded value will have a lifetime of its
     // own.

@@ -46,9 +46,24 @@ export class Doubts {
    * @param tags the tags of the entry, where they are known; by default those of the options
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
+    const seen = this.lookAtCall(keyPattern, key, options, tags)
+    if (seen === undefined || seen.change !== undefined || seen.samples >= SAMPLES) return
+    seen.samples++
+    const serializer = this.#serializer()
+    // What a serializer of the app keeps is known to the app alone.
+    if (typeof serializer === 'object') return
+    seen.change = changeOf(value, serializer)
+    if (seen.change === undefined) return
+    const advice = serializer === 'json' && isKeptByRich(seen.change) ? ", or set the option serializer: 'rich'" : ''
+    const name = serializer === 'json' ? 'JSON' : 'the rich serializer'
+    this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: ${name} does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers${advice}`)
+  }
+
+  /** Checks the key, the times and the tags of a call, such as `touch`, that has no value; returns what was seen of the pattern. */
+  lookAtCall (keyPattern: string, key: string, options: DoubtedOptions, tags = options.tags): Seen | undefined {
     // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so a mistake would not be the
     // app's.
-    if (isResponse(key)) return
+    if (isResponse(key)) return undefined
     let seen = this.#seen.get(keyPattern)
     if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
     const { ttl, staleWhileRevalidate, staleIfError } = options
@@ -59,16 +74,7 @@ export class Doubts {
     if (hollow !== undefined) this.#say(seen, keyPattern, 'key', `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
     const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
     if (hollowTag !== undefined) this.#say(seen, keyPattern, 'tag', `a tag has the part ${hollowTag}: no invalidation of a complete tag reaches its entry. Complete the tag, or leave it out`)
-    if (seen.change !== undefined || seen.samples >= SAMPLES) return
-    seen.samples++
-    const serializer = this.#serializer()
-    // What a serializer of the app keeps is known to the app alone.
-    if (typeof serializer === 'object') return
-    seen.change = changeOf(value, serializer)
-    if (seen.change === undefined) return
-    const advice = serializer === 'json' && isKeptByRich(seen.change) ? ", or set the option serializer: 'rich'" : ''
-    const name = serializer === 'json' ? 'JSON' : 'the rich serializer'
-    this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: ${name} does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers${advice}`)
+    return seen
   }
 
   #say (seen: Seen, keyPattern: string, reason: string, message: string): void {
