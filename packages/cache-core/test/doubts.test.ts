@@ -122,6 +122,24 @@ t.test('touch: a ttl in milliseconds is said once per pattern, and its calls are
   t.equal(said.length, 2)
 })
 
+t.test('del, delMany, tags.invalidate: a hollow part is said once per pattern, since the removal misses the complete entry', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  for (let times = 0; times < 2; times++) {
+    await client.del(`user:${String(undefined)}`)
+    await client.delMany(['row:1', 'row:null'])
+    await client.tags.invalidate(['team:1', 'team:[object Object]'])
+    await client.tags.invalidate('user:NaN', { soft: true })
+    await client.del('user:1')
+    await client.del('edge:null')
+  }
+  t.match(said, [
+    /^user: a removal by key has the part undefined/, /^row: a removal by key has the part null/,
+    /^team: a removal by tag has the part \[object Object\]/, /^user: a removal by tag has the part NaN/
+  ])
+  t.equal(said.length, 4)
+})
+
 t.test('a ttl of one day, of Infinity, of a function or of the app is not doubted', async (t) => {
   const { client, registry } = makeClient(undefined, { defaultTtl: 200_000 })
   const said = listen(registry)

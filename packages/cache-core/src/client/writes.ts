@@ -95,7 +95,8 @@ export class Writes {
   }
 
   async #del (operation: string, keys: string[], remove: (registration: Registration) => Promise<Result<void>>): Promise<Result<void>> {
-    const { flights } = this.#calls.registry
+    const { flights, doubts, stats } = this.#calls.registry
+    doubts.lookAtRemoval('key', keys, (key) => stats.patterns.of(key))
     flights.supersede(keys)
     const storing = flights.storing(keys)
     // A removal waits for a pending store of the same key, which would otherwise overwrite the removal.

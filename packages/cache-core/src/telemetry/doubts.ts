@@ -27,8 +27,8 @@ export interface DoubtedOptions {
 interface Seen { samples: number; change: string | undefined; readonly reasons: Set<string> }
 
 /**
- * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Only calls that store a value are
- * checked, never hits.
+ * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Calls that store or
+ * remove are checked, never hits.
  */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
@@ -64,8 +64,7 @@ export class Doubts {
     // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so a mistake would not be the
     // app's.
     if (isResponse(key)) return undefined
-    let seen = this.#seen.get(keyPattern)
-    if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
+    const seen = this.#seenOf(keyPattern)
     const { ttl, staleWhileRevalidate, staleIfError } = options
     if (isAbove(ttl, DOUBTED_TTL)) this.#say(seen, keyPattern, 'ttl', `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
     const window = isAbove(staleWhileRevalidate, DOUBTED_WINDOW) ? staleWhileRevalidate : staleIfError
@@ -74,6 +73,22 @@ export class Doubts {
     if (hollow !== undefined) this.#say(seen, keyPattern, 'key', `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
     const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
     if (hollowTag !== undefined) this.#say(seen, keyPattern, 'tag', `a tag has the part ${hollowTag}: no invalidation of a complete tag reaches its entry. Complete the tag, or leave it out`)
+    return seen
+  }
+
+  /** Checks the names in a removal: the entries of a complete key or tag remain, so their readers would get stale values. */
+  lookAtRemoval (kind: 'key' | 'tag', names: readonly string[], patternOf: (name: string) => string): void {
+    for (const name of names) {
+      const hollow = isResponse(name) ? undefined : HOLLOW.exec(name)?.[1]
+      if (hollow === undefined) continue
+      const keyPattern = patternOf(name)
+      this.#say(this.#seenOf(keyPattern), keyPattern, `removed ${kind}`, `a removal by ${kind} has the part ${hollow}, so it reaches no entry of a complete ${kind}. Complete the ${kind}`)
+    }
+  }
+
+  #seenOf (keyPattern: string): Seen {
+    let seen = this.#seen.get(keyPattern)
+    if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
     return seen
   }
 
