@@ -2,6 +2,7 @@ import { PolicyInvalid } from '../errors.js'
 import type { CacheEdgeOptions } from '../options.js'
 import { resolvePolicy, type EdgePolicy } from '../policy-options.js'
 import type { Credentials } from '../rules/credentials.js'
+import { isRead } from '../rules/methods.js'
 import { toPolicy, type Policy, type RouteRule } from '../rules/policy.js'
 import { mayLieUnder, type Core } from '@x/cache-core/suite'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
@@ -18,6 +19,8 @@ export class RouteRules {
   /** The rules of option `rules`, the one with the longest prefix first. */
   readonly #rules: readonly PrefixRule[]
   readonly #unused: Set<string>
+  /** The names of routes with a policy of their own that applies to none of their methods. */
+  readonly #idle = new Set<string>()
   readonly #personal: readonly string[]
   /** The patterns of the app's routes, until the app starts. */
   readonly #patterns = new Set<string>()
@@ -42,7 +45,7 @@ export class RouteRules {
 
   /**
    * Logs each rule that no route has matched, and each prefix of option `personal` under which no URL of a route lies: a misspelt prefix
-   * would leave personal pages to be shared.
+   * would leave personal pages to be shared. Logs each route whose own policy applies to none of its methods.
    */
   announceUnused (log: FastifyBaseLogger): void {
     const remedy = 'It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them'
@@ -53,6 +56,7 @@ export class RouteRules {
       warn(log, { prefix }, `Cache: the prefix "${prefix}" of option personal covers no route. ${remedy}`)
     }
     this.#patterns.clear()
+    for (const name of this.#idle) warn(log, { route: name }, `Cache: config.cache of ${name} has no effect, since policies apply to GET, HEAD and QUERY; only currentTag applies to the other methods, too`)
   }
 
   /** Whether a rule of option `rules` matches the pattern of a route. */
@@ -80,6 +84,7 @@ export class RouteRules {
     const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
+    if (isIdle(own, route)) this.#idle.add(name)
     const rule = this.#ruleOf(route.url)
     if (rule !== undefined) this.#unused.delete(rule.prefix)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
@@ -107,6 +112,12 @@ export class RouteRules {
 function refuseHeaderSchema (route: RouteOptions): void {
   const { headers } = (route.schema ?? {}) as { headers?: unknown }
   if (headers !== undefined) throw new PolicyInvalid(nameOf(route), 'early: true sends responses before schema.headers is checked; give this route early: false')
+}
+
+/** Whether a route has a policy of its own without an effect: only `currentTag` applies to methods that do not read. */
+function isIdle (own: EdgePolicy | false | undefined, { method }: RouteOptions): boolean {
+  if (own === undefined || own === false || own.currentTag !== undefined || Object.keys(own).length === 0) return false
+  return ![method].flat().some((each) => isRead(each.toUpperCase()))
 }
 
 /** The name of a route in error messages. */
