@@ -199,9 +199,8 @@ export class Core {
   #announceIdle (): void {
     const { active: { implName, passThrough }, rollout, shadow, canaryStatus } = this.registry
     if (canaryStatus !== undefined && passThrough && this.isEnabled) this.#log.warn({}, `Cache: the canary counts no minutes, since ${implName} stores nothing; choose an implementation that stores`)
-    if (!shadow.isOn) return
-    if (passThrough) this.#log.warn({}, `Cache: shadow reads compare nothing, since ${implName} stores nothing; choose an implementation that stores, and set rollout.percent to 0`)
-    else if (rollout.isComplete) this.#log.warn({}, 'Cache: shadow reads compare nothing, since rollout.percent is 100; they compare the loads of requests outside of the rollout')
+    if (shadow.isOn && passThrough) this.#log.warn({}, `Cache: shadow reads compare nothing, since ${implName} stores nothing; choose an implementation that stores, and set rollout.percent to 0`)
+    else if (shadow.isOn && rollout.isComplete) this.#log.warn({}, 'Cache: shadow reads compare nothing, since rollout.percent is 100; they compare the loads of requests outside of the rollout')
   }
 
   async close (): Promise<void> {

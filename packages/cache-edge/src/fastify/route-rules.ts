@@ -29,7 +29,8 @@ export class RouteRules {
    * Checks the rules of the app.
    * @throws `CACHE_ERR_POLICY_INVALID` where the members of a rule contradict each other
    */
-  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, { rules = [], constraintHeaders = {}, personal = [] }: CacheEdgeOptions) {
+  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, options: CacheEdgeOptions) {
+    const { rules = [], constraintHeaders = {}, personal = [] } = options
     this.#core = core
     this.#credentials = credentials
     this.#personal = personal
