@@ -28,8 +28,10 @@ export class Writes {
   async set (of: ArmOfCall, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = toSetOptions(ttl)
     const { valueSerializer } = this.#calls.registry
-    const error = checkKey(key) ?? checkValue(value, valueSerializer) ?? (isCacheError(options) ? options : checkOptions(options))
-    if (error !== undefined) return this.#calls.refuse('set', error)
+    const keyError = checkKey(key)
+    if (keyError !== undefined) return this.#calls.refuse('set', keyError)
+    const error = checkValue(value, valueSerializer) ?? (isCacheError(options) ? options : checkOptions(options))
+    if (error !== undefined) return this.#calls.refuse('set', error, key)
     const own = this.#calls.registry.patterns.forSet(key, options as SetOptions)
     this.#doubt(key, value, own)
     const item = this.#item(key, value, own, this.#calls.registry.flights.storing([key]) !== undefined)
@@ -47,7 +49,7 @@ export class Writes {
       const { key, value, options } = item
       const given = toSetOptions(options)
       const error = checkNames('setItem', item) ?? checkValue(value, valueSerializer) ?? (isCacheError(given) ? given : checkOptions(given))
-      if (error !== undefined) return this.#calls.refuse('setMany', error)
+      if (error !== undefined) return this.#calls.refuse('setMany', error, key)
       const stored = this.#calls.registry.patterns.forSet(key, given as SetOptions)
       this.#doubt(key, value, stored)
       own.push(this.#item(key, value, stored, isQueued))
@@ -137,7 +139,7 @@ export class Writes {
     const isStored = options.ttl !== 0
     const result = await this.#calls.timedStore(registration, 'set', key, () => isStored ? registration.set(key, value, options) : registration.del(key))
     this.#calls.registry.flights.supersede([key])
-    if (!result.ok) return this.#calls.failed(registration.stats, 'set', result)
+    if (!result.ok) return this.#calls.failed(registration.stats, 'set', result, key)
     if (isStored) registration.stats.of(key).sets++
     this.#emit({ key, value, options }, lifetimeOf(options))
     return result
