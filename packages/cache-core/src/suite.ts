@@ -42,7 +42,7 @@ export { armSentence, type ArmMeasurement } from './rollout/sentence.js'
 export { MAX_HISTORY, MemoryRolloutStore, REPORT_MINUTES, revisionOf, type RolloutStore } from './rollout/rollout-store.js'
 export { ADVICE_SLOTS, type AdvicePlace, type AdviceStore, type SharedAdvice } from './service/advice-store.js'
 export { patternsOption } from './service/pattern-options.js'
-export { PersonalPaths } from './service/personal-paths.js'
+export { mayLieUnder, PersonalPaths } from './service/personal-paths.js'
 // `events.js` is exported as a whole, so that sibling packages can merge their events into `CacheEvents`.
 export * from './telemetry/events.js'
 export { SHADOW_AGES, SHADOW_OUTCOMES, type ShadowCounts, type ShadowOutcome } from './telemetry/shadow-stats.js'

@@ -112,6 +112,34 @@ t.test('set, setMany: what is most likely not meant is said once per pattern', a
   t.match(said, [/^one: a ttl of 3600000/, /^many: a ttl of 86401/, /^many: a key has the part null/, /^many: changes when stored: Date at \[0\]/])
 })
 
+t.test('touch: a ttl in milliseconds is said once per pattern, and its calls are none of the values that are checked', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  await client.set('user:1', 1, 60)
+  for (let at = 0; at < 20; at++) await client.touch('user:1', 3_600_000)
+  await client.set('user:2', { at: new Date(0) }, 60)
+  t.match(said, [/^user: a ttl of 3600000 seconds is above one day/, /^user: changes when stored: Date at \.at/])
+  t.equal(said.length, 2)
+})
+
+t.test('del, delMany, tags.invalidate: a hollow part is said once per pattern, since the removal misses the complete entry', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  for (let times = 0; times < 2; times++) {
+    await client.del(`user:${String(undefined)}`)
+    await client.delMany(['row:1', 'row:null'])
+    await client.tags.invalidate(['team:1', 'team:[object Object]'])
+    await client.tags.invalidate('user:NaN', { soft: true })
+    await client.del('user:1')
+    await client.del('edge:null')
+  }
+  t.match(said, [
+    /^user: a removal by key has the part undefined/, /^row: a removal by key has the part null/,
+    /^team: a removal by tag has the part \[object Object\]/, /^user: a removal by tag has the part NaN/
+  ])
+  t.equal(said.length, 4)
+})
+
 t.test('a ttl of one day, of Infinity, of a function or of the app is not doubted', async (t) => {
   const { client, registry } = makeClient(undefined, { defaultTtl: 200_000 })
   const said = listen(registry)

@@ -41,6 +41,34 @@ t.test('note: each implementation, operation and type of error is a kind', async
   failures.close()
 })
 
+for (const implementation of ['null', 'memory'] as const) {
+  t.test(`${implementation}: a call that is refused is logged with its key pattern, each pattern once`, async (t) => {
+    const lines: LogLine[] = []
+    const { cache } = await buildApp(t, { implementation, ...implementation === 'memory' ? { memory: { maxBytes: 4096 } } : {} }, lines)
+    const logged = (): unknown[] => lines.splice(0).filter(({ msg }) => msg === 'Cache: an operation failed')
+      .map((line) => [(line as unknown as { err: { code: string } }).err.code, (line as unknown as { keyPattern?: string }).keyPattern])
+    for (const key of ['user:1', 'user:2', 'table:1']) await cache.getOrSet(key, async () => 1, { tll: 5 } as never)
+    t.same(logged(), [['CACHE_ERR_OPTION_UNKNOWN', 'user'], ['CACHE_ERR_OPTION_UNKNOWN', 'table']])
+    await cache.set('row:1', 1, -1)
+    await cache.setMany([{ key: 'many:1', value: 1 }, { key: 'list:1', value: undefined }])
+    await cache.set('', 1)
+    t.same(logged(), [['CACHE_ERR_TTL_INVALID', 'row'], ['CACHE_ERR_VALUE_INVALID', 'list'], ['CACHE_ERR_KEY_INVALID', undefined]])
+    await cache.getOrSet('page:1', async () => 'x'.repeat(10_000), 60)
+    t.same(logged(), implementation === 'memory' ? [['CACHE_ERR_TOO_LARGE', 'page']] : [])
+  })
+}
+
+t.test('note: an error of the store names no key pattern, since it concerns all of them', async (t) => {
+  fakeTimers(t)
+  const { lines, log } = logger()
+  const failures = new FailureLog(log)
+  failures.note('redis', 'set', unavailable('set'), 'user')
+  failures.note('redis', 'set', unavailable('set'), 'table')
+  t.equal(lines.length, 1)
+  t.equal('keyPattern' in lines[0]![0], false)
+  failures.close()
+})
+
 t.test('close: says what it still had to say, and leaves no timer', async (t) => {
   const timers = fakeTimers(t)
   const { lines, log } = logger()

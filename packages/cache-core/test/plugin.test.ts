@@ -94,10 +94,12 @@ t.test('cacheCore: contexts beside each other each have their own, under their o
   t.equal((await app.inject('/internal/cache')).statusCode, 404)
 })
 
-/** The decorations are the same as those of @fastify/caching 9.0.4. */
-const fastifyCaching = fp(async (instance) => {
+/** The callback and the decorations are the same as those of @fastify/caching 9.0.4. */
+const fastifyCaching = fp((instance, _options, next) => {
   instance.decorate('cache' as never, { get () {}, set () {} } as never)
+  instance.decorate('etagMaxLife' as never, 1 as never)
   Object.assign(instance, { [Symbol.for('fastify-caching.registered')]: true })
+  next()
 }, { name: '@fastify/caching', fastify: '5.x' })
 
 t.test('cacheCore: says so when @fastify/caching has taken fastify.cache', async (t) => {
@@ -115,6 +117,10 @@ t.test('cacheCore: says so when @fastify/caching comes after it, in place of FST
   const app = bareApp(t)
   await app.register(cacheCore)
   await t.rejects(async () => app.register(fastifyCaching), { code: 'CACHE_ERR_CACHING_CLASH' })
+  const later = bareApp(t)
+  later.register(cacheCore)
+  later.register(fastifyCaching)
+  await t.rejects(async () => later.ready(), { code: 'CACHE_ERR_CACHING_CLASH' }, 'at the start, where no registration is awaited')
   const other = bareApp(t)
   await other.register(cacheCore)
   t.throws(() => other.decorate('cache' as never, {} as never), { code: 'FST_ERR_DEC_ALREADY_PRESENT' }, 'others keep their error')

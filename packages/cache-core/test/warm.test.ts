@@ -17,6 +17,16 @@ function itemsOf (count: number, loader: (at: number) => unknown): WarmItem[] {
   return Array.from({ length: count }, (_, at) => ({ key: `user:${at}`, loader: () => loader(at) }))
 }
 
+t.test('warm: items that are no array warm nothing, and are a counted error in place of a rejection', async (t) => {
+  const { client, registry } = makeClient()
+  const failures: string[] = []
+  registry.events.on('failed', (_impl, operation, error) => failures.push(`${operation} ${error.code}`))
+  for (const items of [{ key: 'user:1', loader: () => 1 }, undefined, 'user:1']) {
+    t.same(await client.warm(items as never), { warmed: 0, failed: 0, skipped: 0 })
+  }
+  t.same(failures, Array(3).fill('warm CACHE_ERR_KEY_INVALID'))
+})
+
 t.test('warm: loads what is missing and leaves what is there', async (t) => {
   const { client, impl } = makeClient()
   await client.set('user:1', 'there')

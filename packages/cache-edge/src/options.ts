@@ -45,6 +45,7 @@ export const edgeSchema = Type.Object({
   }, { additionalProperties: false }))),
   /**
    * Path prefixes of personal routes. Their responses are `private, no-cache` and never stored; the metrics do not count them as candidates.
+   * A prefix under which no URL of a route lies is logged at the start, as a rule that covers no route is.
    * @default none
    */
   personal: Type.Optional(Type.Array(prefix())),

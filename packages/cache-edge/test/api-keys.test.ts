@@ -96,3 +96,32 @@ t.test('a rule that covers no route: one warning names it', async (t) => {
   await app.ready()
   t.same(lines.map((line) => (JSON.parse(line) as { prefix: string }).prefix), ['/ap1'])
 })
+
+t.test('a prefix of personal paths that covers no route: one warning names it', async (t) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { personal: ['/core', '/cor3'] })
+  await app.register(cacheEdge, { personal: ['/api/user', '/api/usr', '/API/%75ser/me', '/:id', '/any/where', '/files/mine/', '/shop/7/cart', '/api/user/a/b', '/cor3'] })
+  for (const url of ['/api/user', '/core/a', '/any/*', '/files/:name', '/shop/:id(^\\d+)/cart', '/api/user/me']) app.get(url, async () => 'x')
+  await app.ready()
+  const named = lines.map((line) => JSON.parse(line) as { prefix: string; msg: string })
+  t.same(named.map(({ prefix }) => prefix), ['/api/usr', '/:id', '/api/user/a/b', '/cor3'])
+  t.match(named[0]!.msg, /of option personal covers no route/)
+})
+
+t.test('a policy of a route that applies to none of its methods: one warning names the route', async (t) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  await app.register(cacheEdge, { rules: [{ prefix: '/a', maxAge: 60 }] })
+  app.post('/a', async () => 'x')
+  app.post('/b', { config: { cache: { maxAge: 60 } } }, async () => 'x')
+  app.put('/b', { config: { cache: { maxAge: 60, currentTag: () => '1' } } }, async () => 'x')
+  app.delete('/b', { config: { cache: false } }, async () => 'x')
+  app.route({ method: ['GET', 'POST'], url: '/c', config: { cache: { maxAge: 60 } }, handler: async () => 'x' })
+  await app.ready()
+  const named = lines.map((line) => JSON.parse(line) as { route: string; msg: string })
+  t.same(named.map(({ route }) => route), ['POST /b'])
+  t.match(named[0]!.msg, /has no effect, since policies apply to GET, HEAD and QUERY/)
+})

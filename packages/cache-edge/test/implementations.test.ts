@@ -37,6 +37,20 @@ t.test('MemoryCache: a warning at start says that other processes do not hear of
   }
 })
 
+t.test('rollout.allow without the pattern edge: a warning at start says that no response is stored', async (t) => {
+  const said = async (allow: string[], store: boolean): Promise<boolean[]> => {
+    const lines: LogLine[] = []
+    const app = await buildEdge(t, { core: { rollout: { allow } }, server: { logger: logTo(lines) as object } })
+    app.get('/', { config: { cache: { store } } }, async () => 'x')
+    await app.ready()
+    return [/no response is stored, since rollout\.allow lacks "edge"/, WARNING].map((text) => lines.some(({ msg, level }) => level === 40 && text.test(msg)))
+  }
+  t.same(await said(['user'], true), [true, false])
+  t.same(await said(['user', 'edge'], true), [false, true])
+  t.same(await said(['*'], true), [false, true])
+  t.same(await said(['user'], false), [false, false])
+})
+
 t.test('MemoryCache: a swap to it begins to serve, and one away from it ends that', async (t) => {
   const app = await buildEdge(t, { core: { implementation: 'null' } })
   const { registry } = app.cache

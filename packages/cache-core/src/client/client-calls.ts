@@ -41,20 +41,20 @@ export class ClientCalls {
   }
 
   /** Counts an error in the arguments of a cache call and returns it as the result. */
-  refuse (operation: string, error: CacheError): Promise<Result<never>> {
-    this.fail(this.registry.active.stats, operation, error)
+  refuse (operation: string, error: CacheError, key?: string): Promise<Result<never>> {
+    this.fail(this.registry.active.stats, operation, error, key)
     return Promise.resolve(err(error))
   }
 
   /** Returns the given result of a cache call; if it is an error, the error is counted. */
-  failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R): R {
-    if (!result.ok) this.fail(stats, operation, result.error)
+  failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R, key?: string): R {
+    if (!result.ok) this.fail(stats, operation, result.error, key)
     return result
   }
 
   /** Counts an error of a cache call, and emits the event `failed`. */
-  fail (stats: ImplStats, operation: string, error: CacheError): void {
-    this.registry.observer.fail(stats, operation, error)
+  fail (stats: ImplStats, operation: string, error: CacheError, key?: string): void {
+    this.registry.observer.fail(stats, operation, error, key)
   }
 }
 

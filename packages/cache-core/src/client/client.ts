@@ -1,4 +1,4 @@
-import { checkKey, checkLockOptions } from '../contract/arguments.js'
+import { checkKey, checkKeys, checkLockOptions } from '../contract/arguments.js'
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
 import type { ArgumentsOf, CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
@@ -204,9 +204,10 @@ export class CacheClient implements FastifyCache {
   }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
-    const error = checkNames('warm', options)
+    const own = Array.isArray(items) ? items : []
+    const error = own === items ? checkNames('warm', options) : checkKeys(items)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
-    return warm(this, items, options, this.#settings.log, (key) => this.serves(key))
+    return warm(this, own, options, this.#settings.log, (key) => this.serves(key))
   }
 
   #load<T> (key: string, loader: Loader<T>, own: GetOrSetOptions<T>, batch?: LoadBatch<T>): Promise<T> {

@@ -25,7 +25,8 @@ export function tagCalls (calls: ClientCalls): Required<Tags> {
     const error = checkTags(tags) ?? checkReserved(tags) ?? checkNames('invalidate', options)
     if (error !== undefined) return calls.refuse('tags.invalidate', error)
     const soft = options?.soft === true
-    const { active, flights, events } = calls.registry
+    const { active, flights, events, doubts, stats } = calls.registry
+    doubts.lookAtRemoval('tag', tags, (tag) => stats.patterns.of(tag))
     // Loads are superseded before the invalidation, so that no caller joins a load that may have read old data, and again after it, for
     // loads that began in between.
     flights.supersedeTags(tags)

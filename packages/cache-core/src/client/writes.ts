@@ -28,8 +28,10 @@ export class Writes {
   async set (of: ArmOfCall, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = toSetOptions(ttl)
     const { valueSerializer } = this.#calls.registry
-    const error = checkKey(key) ?? checkValue(value, valueSerializer) ?? (isCacheError(options) ? options : checkOptions(options))
-    if (error !== undefined) return this.#calls.refuse('set', error)
+    const keyError = checkKey(key)
+    if (keyError !== undefined) return this.#calls.refuse('set', keyError)
+    const error = checkValue(value, valueSerializer) ?? (isCacheError(options) ? options : checkOptions(options))
+    if (error !== undefined) return this.#calls.refuse('set', error, key)
     const own = this.#calls.registry.patterns.forSet(key, options as SetOptions)
     this.#doubt(key, value, own)
     const item = this.#item(key, value, own, this.#calls.registry.flights.storing([key]) !== undefined)
@@ -47,7 +49,7 @@ export class Writes {
       const { key, value, options } = item
       const given = toSetOptions(options)
       const error = checkNames('setItem', item) ?? checkValue(value, valueSerializer) ?? (isCacheError(given) ? given : checkOptions(given))
-      if (error !== undefined) return this.#calls.refuse('setMany', error)
+      if (error !== undefined) return this.#calls.refuse('setMany', error, key)
       const stored = this.#calls.registry.patterns.forSet(key, given as SetOptions)
       this.#doubt(key, value, stored)
       own.push(this.#item(key, value, stored, isQueued))
@@ -60,8 +62,9 @@ export class Writes {
     if (error !== undefined) return this.#calls.refuse('touch', error)
     const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) return NOT_TOUCHED
-    const { flights, patterns } = this.#calls.registry
+    const { flights, patterns, doubts, stats } = this.#calls.registry
     const { ttl: lifetime } = patterns.forSet(key, { ttl })
+    doubts.lookAtCall(stats.patterns.of(key), key, { ttl: lifetime })
     const touch = (): Promise<Result<boolean>> => this.#calls.timed(registration, 'touch', registration.touch(key, this.#calls.ttl(lifetime)), key)
     // A `touch` does not supersede the pending load of its key: the value is unchanged, and the loaded value will have a lifetime of its
     // own.
@@ -94,7 +97,8 @@ export class Writes {
   }
 
   async #del (operation: string, keys: string[], remove: (registration: Registration) => Promise<Result<void>>): Promise<Result<void>> {
-    const { flights } = this.#calls.registry
+    const { flights, doubts, stats } = this.#calls.registry
+    doubts.lookAtRemoval('key', keys, (key) => stats.patterns.of(key))
     flights.supersede(keys)
     const storing = flights.storing(keys)
     // A removal waits for a pending store of the same key, which would otherwise overwrite the removal.
@@ -135,7 +139,7 @@ export class Writes {
     const isStored = options.ttl !== 0
     const result = await this.#calls.timedStore(registration, 'set', key, () => isStored ? registration.set(key, value, options) : registration.del(key))
     this.#calls.registry.flights.supersede([key])
-    if (!result.ok) return this.#calls.failed(registration.stats, 'set', result)
+    if (!result.ok) return this.#calls.failed(registration.stats, 'set', result, key)
     if (isStored) registration.stats.of(key).sets++
     this.#emit({ key, value, options }, lifetimeOf(options))
     return result

@@ -99,6 +99,9 @@ export class Core {
     await this.#putIntoService(options)
   }
 
+  /** The prefixes of option `personal` of `register(cacheCore, …)`. */
+  get personal (): readonly string[] { return this.#options.personal ?? [] }
+
   /** Whether option `enabled` allows an implementation to be put into service. */
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
@@ -170,7 +173,7 @@ export class Core {
     this.announce()
     announceAccess(this.#log, this.access(), this.#rollout.paths)
     await this.#rollout.start()
-    this.#announceShadow()
+    this.#announceIdle()
     const { warm } = this.#options
     if (warm === undefined) return
     const { pluginTimeout } = this.#fastify.initialConfig
@@ -192,12 +195,12 @@ export class Core {
     this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
   }
 
-  /** Logs why shadow reads compare nothing, if the configuration is the reason: no cache that stores values, or a rollout of 100 %. */
-  #announceShadow (): void {
-    const { active, rollout, shadow } = this.registry
-    if (!shadow.isOn) return
-    if (active.passThrough) this.#log.warn({}, `Cache: shadow reads compare nothing, since ${active.implName} stores nothing; choose an implementation that stores, and set rollout.percent to 0`)
-    else if (rollout.isComplete) this.#log.warn({}, 'Cache: shadow reads compare nothing, since rollout.percent is 100; they compare the loads of requests outside of the rollout')
+  /** Logs why a canary counts no minutes, or shadow reads compare nothing: no cache that stores values, or a rollout of 100 %. */
+  #announceIdle (): void {
+    const { active: { implName, passThrough }, rollout, shadow, canaryStatus } = this.registry
+    if (canaryStatus !== undefined && passThrough && this.isEnabled) this.#log.warn({}, `Cache: the canary counts no minutes, since ${implName} stores nothing; choose an implementation that stores`)
+    if (shadow.isOn && passThrough) this.#log.warn({}, `Cache: shadow reads compare nothing, since ${implName} stores nothing; choose an implementation that stores, and set rollout.percent to 0`)
+    else if (shadow.isOn && rollout.isComplete) this.#log.warn({}, 'Cache: shadow reads compare nothing, since rollout.percent is 100; they compare the loads of requests outside of the rollout')
   }
 
   async close (): Promise<void> {

@@ -76,8 +76,9 @@ function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void 
 }
 
 /**
- * Makes `decorate` throw `CACHE_ERR_CACHING_CLASH` if `@fastify/caching` is registered later: Fastify's own error names the decorator
- * `cache`, but not the plugin that took it.
+ * Makes the registration of `@fastify/caching` after the core reject with `CACHE_ERR_CACHING_CLASH`: Fastify's own error names the decorator
+ * `cache`, but not the plugin that took it. `decorate` does not throw then, since that plugin takes a callback, and avvio leaves what such a
+ * plugin throws uncaught.
  */
 function explainClash (fastify: FastifyInstance): void {
   const decorate = fastify.decorate as (this: FastifyInstance, ...args: unknown[]) => FastifyInstance
@@ -85,7 +86,11 @@ function explainClash (fastify: FastifyInstance): void {
     try {
       return decorate.apply(this, args)
     } catch (error) {
-      throw args[0] === 'cache' && this.hasPlugin('@fastify/caching') ? new CachingClash() : error
+      if (args[0] !== 'cache' || !this.hasPlugin('@fastify/caching')) throw error
+      const fail = (earlier: Error | null, done: (error: Error) => void): void => { done(earlier ?? new CachingClash()) }
+      // Fastify's type lacks the second argument, by which a listener reports an error.
+      this.after(fail as (earlier: Error | null) => void)
+      return this
     }
   } as typeof fastify.decorate
 }

@@ -33,7 +33,7 @@ export interface Call<T> {
 }
 
 /** Counts a failure of the named operation, and emits it as an event. */
-export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
+export type Fail = (stats: ImplStats, operation: string, error: CacheError, key?: string) => void
 
 /**
  * The reply of the cache's store to the question whether a pending load reads the same data as a load that begins now; `unknown`: the store

@@ -131,7 +131,7 @@ export class FlightRunner {
   }
 
   /** Starts the time limit of a load without `timeoutMs`. Call the returned function when the loader has ended. */
-  #enter<T> ({ target, options }: Call<T>, flight: Flight<T>, lock: LoadLock | undefined): () => void {
+  #enter<T> ({ target, key, options }: Call<T>, flight: Flight<T>, lock: LoadLock | undefined): () => void {
     const untrack = flight.isSuspected ? this.#service.flights.scopes.track() : undefined
     const watched = limitOf(options.timeoutMs) !== undefined
       ? undefined
@@ -141,7 +141,7 @@ export class FlightRunner {
         // flight a second time.
         this.#end(flight, lock)
         flight.expire()
-        this.#store.fail(target, 'getOrSet', loadOverdue(ms))
+        this.#store.fail(target, 'getOrSet', loadOverdue(ms), key)
       })
     return () => {
       if (watched !== undefined) this.#limit.unwatch(watched)
@@ -174,7 +174,7 @@ export class FlightRunner {
     const options = snapshot === null || isSkipped || flight.isSuperseded
       ? undefined
       : storeOptions(call.options, flight, value, snapshot, this.#ttlFor)
-    if (options instanceof Error) this.#store.fail(target, 'set', options)
+    if (options instanceof Error) this.#store.fail(target, 'set', options, key)
     if (options === undefined || options instanceof Error) {
       flight.snapshotValue(value, false, this.#service.serializerOf(target))
       this.#store.release(call, flight)

@@ -67,7 +67,7 @@ export class GetOrSet {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
       const refused = checkNames('getOrSet', options) ?? checkTagOptions(options)
       if (refused !== undefined) {
-        this.#fail(stats, 'set', refused)
+        this.#fail(stats, 'set', refused, key)
         return false
       }
       counters.sets++

@@ -27,8 +27,8 @@ export class LoadStore {
     this.#fail = fail
   }
 
-  fail (target: LoadTarget, operation: string, error: CacheError): void {
-    this.#fail(target.stats, operation, error)
+  fail (target: LoadTarget, operation: string, error: CacheError, key?: string): void {
+    this.#fail(target.stats, operation, error, key)
   }
 
   /**
@@ -64,7 +64,7 @@ export class LoadStore {
       return null
     }
     const error = checkTagOptions(options)
-    if (error !== undefined) this.fail(target, 'tags.capture', error)
+    if (error !== undefined) this.fail(target, 'tags.capture', error, call.key)
     const tags = error === undefined ? flight.tags as string[] : []
     if (hasLeases) {
       // A lease is taken even if option `tags` is malformed: by this lease the store reports to later callers whether the key was removed.
@@ -122,7 +122,7 @@ export class LoadStore {
       this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags, lifetimeOf(options))
       return true
     }
-    this.fail(target, 'set', result.error)
+    this.fail(target, 'set', result.error, key)
     if (!AWAY.has(result.error.code)) this.release(call, flight)
     return false
   }

@@ -42,7 +42,7 @@ export interface CanaryStatus {
   readonly recommendation?: string
   /** The reason why this process does not take part in decisions on the stage, and what the operator can do about it. */
   readonly problem?: string
-  /** A notice about a criterion of the stage that cannot be applied, such as a comparison without a control arm. */
+  /** A notice that no minute counts, or that a criterion of the stage cannot be applied, such as a comparison without a control arm. */
   readonly note?: string
   /** The counts of requests in this process since its start, by arm. */
   readonly arms: { readonly cached: MeasuredArm | ArmTotals; readonly control: MeasuredArm | ArmTotals }
@@ -62,10 +62,17 @@ export interface CanaryView extends CanaryStatus {
   readonly history: readonly HistoryRecord[]
 }
 
+/** The parts of a process that the status of its canary shows. */
+interface ShownHost { readonly rollout: Rollout; readonly isServing: () => boolean }
+
 /** Returns the status of a rollout as this process knows it. */
-export function statusOf (plan: CanaryPlan, shared: SharedState, rollout: Rollout, arms: CanaryStatus['arms']): CanaryStatus {
+export function statusOf (plan: CanaryPlan, shared: SharedState, { rollout, isServing }: ShownHost, arms: CanaryStatus['arms']): CanaryStatus {
   const { state, problem } = shared
   const isOwn = state?.plan === plan.hash
+  const notes = [
+    ...isServing() ? [] : ['no minute counts, since no cache in service in this process stores values'],
+    ...plan.holdOut === 0 && plan.stages.at(-1)!.percent === 100 ? ['holdOut is 0: at 100 there is no control arm, and only absolute criteria hold'] : []
+  ]
   return {
     percent: rollout.percent,
     stage: state?.stage ?? 0,
@@ -80,7 +87,7 @@ export function statusOf (plan: CanaryPlan, shared: SharedState, rollout: Rollou
     minutesToCount: minutesToCount(plan, state !== undefined && isOwn ? state : { stage: 0, failures: {} }),
     ...state?.recommendation === undefined ? {} : { recommendation: state.recommendation },
     ...problem === undefined ? {} : { problem: problem.text },
-    ...plan.holdOut === 0 && plan.stages.at(-1)!.percent === 100 ? { note: 'holdOut is 0: at 100 there is no control arm, and only absolute criteria hold' } : {},
+    ...notes.length === 0 ? {} : { note: notes.join('; ') },
     arms
   }
 }

@@ -120,7 +120,7 @@ export class Canary {
   /** Returns the status of the rollout without a call of its store; the counts of the arms are those of this process since its start. */
   status (): CanaryStatus {
     const { lastVerdict } = this.#decider
-    const status = statusOf(this.plan, this.#shared, this.#host.rollout, this.recorder.arms())
+    const status = statusOf(this.plan, this.#shared, this.#host, this.recorder.arms())
     return lastVerdict === undefined ? status : { ...status, lastVerdict }
   }
 

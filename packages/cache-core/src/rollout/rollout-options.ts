@@ -14,7 +14,7 @@ export const SHADOW_PERCENT = 1
 export const rolloutProperties = {
   /** The share of subjects that use the cache, in percent: 0 to 100, rounded to two decimals. */
   percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, default: 100 })),
-  /** Key patterns whose keys may be cached; `*` stands for all patterns. */
+  /** Key patterns whose keys may be cached; `*` stands for all patterns, `edge` is the pattern of stored responses of `@x/cache-edge`. */
   allow: Type.Optional(Type.Array(Type.Refine(Type.String(), (value) => value === '*' || isLabel(value), () => ALLOWED_PATTERNS), { default: ['*'] })),
   /** A text that is hashed together with the subject: another salt selects other subjects for the same percent. */
   salt: Type.Optional(Type.String({ default: '' })),

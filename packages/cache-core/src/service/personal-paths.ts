@@ -55,6 +55,19 @@ export class PersonalPaths {
   }
 }
 
+/** Whether a URL of a route may lie under a prefix of option `personal`: parameters and wildcards of its pattern may have any value. */
+export function mayLieUnder (prefix: string, pattern: string): boolean {
+  const parts = resolveDots(split(pattern))
+  for (const [at, wanted] of resolveDots(split(decode(prefix) ?? prefix)).entries()) {
+    const part = parts[at]
+    if (part === undefined) return false
+    // The regular expression of a parameter may contain a slash, so the parts behind it are not compared.
+    if (part.includes('*') || part.includes('(')) return true
+    if (part !== wanted && !part.includes(':')) return false
+  }
+  return true
+}
+
 function split (path: string): string[] {
   return path.toLowerCase().replaceAll('\\', '/').split('/')
 }

@@ -27,8 +27,8 @@ export interface DoubtedOptions {
 interface Seen { samples: number; change: string | undefined; readonly reasons: Set<string> }
 
 /**
- * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Only calls that store a value are
- * checked, never hits.
+ * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Calls that store or
+ * remove are checked, never hits.
  */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
@@ -46,20 +46,8 @@ export class Doubts {
    * @param tags the tags of the entry, where they are known; by default those of the options
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
-    // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so a mistake would not be the
-    // app's.
-    if (isResponse(key)) return
-    let seen = this.#seen.get(keyPattern)
-    if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
-    const { ttl, staleWhileRevalidate, staleIfError } = options
-    if (isAbove(ttl, DOUBTED_TTL)) this.#say(seen, keyPattern, 'ttl', `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
-    const window = isAbove(staleWhileRevalidate, DOUBTED_WINDOW) ? staleWhileRevalidate : staleIfError
-    if (isAbove(window, DOUBTED_WINDOW)) this.#say(seen, keyPattern, 'window', `a stale window of ${window} seconds is above 30 days: it is given in seconds, not in milliseconds`)
-    const hollow = HOLLOW.exec(key)?.[1]
-    if (hollow !== undefined) this.#say(seen, keyPattern, 'key', `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
-    const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
-    if (hollowTag !== undefined) this.#say(seen, keyPattern, 'tag', `a tag has the part ${hollowTag}: no invalidation of a complete tag reaches its entry. Complete the tag, or leave it out`)
-    if (seen.change !== undefined || seen.samples >= SAMPLES) return
+    const seen = this.lookAtCall(keyPattern, key, options, tags)
+    if (seen === undefined || seen.change !== undefined || seen.samples >= SAMPLES) return
     seen.samples++
     const serializer = this.#serializer()
     // What a serializer of the app keeps is known to the app alone.
@@ -69,6 +57,39 @@ export class Doubts {
     const advice = serializer === 'json' && isKeptByRich(seen.change) ? ", or set the option serializer: 'rich'" : ''
     const name = serializer === 'json' ? 'JSON' : 'the rich serializer'
     this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: ${name} does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers${advice}`)
+  }
+
+  /** Checks the key, the times and the tags of a call, such as `touch`, that has no value; returns what was seen of the pattern. */
+  lookAtCall (keyPattern: string, key: string, options: DoubtedOptions, tags = options.tags): Seen | undefined {
+    // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so a mistake would not be the
+    // app's.
+    if (isResponse(key)) return undefined
+    const seen = this.#seenOf(keyPattern)
+    const { ttl, staleWhileRevalidate, staleIfError } = options
+    if (isAbove(ttl, DOUBTED_TTL)) this.#say(seen, keyPattern, 'ttl', `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
+    const window = isAbove(staleWhileRevalidate, DOUBTED_WINDOW) ? staleWhileRevalidate : staleIfError
+    if (isAbove(window, DOUBTED_WINDOW)) this.#say(seen, keyPattern, 'window', `a stale window of ${window} seconds is above 30 days: it is given in seconds, not in milliseconds`)
+    const hollow = HOLLOW.exec(key)?.[1]
+    if (hollow !== undefined) this.#say(seen, keyPattern, 'key', `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
+    const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
+    if (hollowTag !== undefined) this.#say(seen, keyPattern, 'tag', `a tag has the part ${hollowTag}: no invalidation of a complete tag reaches its entry. Complete the tag, or leave it out`)
+    return seen
+  }
+
+  /** Checks the names in a removal: the entries of a complete key or tag remain, so their readers would get stale values. */
+  lookAtRemoval (kind: 'key' | 'tag', names: readonly string[], patternOf: (name: string) => string): void {
+    for (const name of names) {
+      const hollow = isResponse(name) ? undefined : HOLLOW.exec(name)?.[1]
+      if (hollow === undefined) continue
+      const keyPattern = patternOf(name)
+      this.#say(this.#seenOf(keyPattern), keyPattern, `removed ${kind}`, `a removal by ${kind} has the part ${hollow}, so it reaches no entry of a complete ${kind}. Complete the ${kind}`)
+    }
+  }
+
+  #seenOf (keyPattern: string): Seen {
+    let seen = this.#seen.get(keyPattern)
+    if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
+    return seen
   }
 
   #say (seen: Seen, keyPattern: string, reason: string, message: string): void {

@@ -23,8 +23,8 @@ export interface CacheEvents {
   swapped: [from: string, to: string]
   /** An implementation came into service whose class has no name; `implName` is the name that is used. */
   unnamed: [implName: string]
-  /** An operation of the cache failed. */
-  failed: [impl: string, operation: string, error: CacheError]
+  /** An operation of the cache failed; `keyPattern` is that of its key, where a store or a load of one valid key failed. */
+  failed: [impl: string, operation: string, error: CacheError, keyPattern?: string]
   /**
    * A ttl, a key or a value under a key pattern is most likely a mistake; `message` has the reason. Emitted once per pattern and reason.
    */

@@ -40,10 +40,14 @@ export class Observer {
     if (this.#events.hasReaders) this.#emitRead(key, counters.keyPattern, outcome)
   }
 
-  /** Counts an error of a cache operation under a value of the label `impl`, and emits `failed`. */
-  fail (stats: ImplStats, operation: string, error: CacheError): void {
+  /**
+   * Counts an error of a cache operation under a value of the label `impl`, and emits `failed`.
+   * @param key the valid key of the operation, whose pattern shows which call of the app failed
+   */
+  fail (stats: ImplStats, operation: string, error: CacheError, key?: string): void {
     stats.countError(error)
-    this.#events.emit('failed', stats.label, operation, error)
+    if (key === undefined) this.#events.emit('failed', stats.label, operation, error)
+    else this.#events.emit('failed', stats.label, operation, error, this.#patterns.of(key))
   }
 
   #readFailed (stats: ImplStats, key: string, error: CacheError): void {

@@ -151,6 +151,9 @@ t.test('canary: without a cache in service no minute counts', async (t) => {
   process.isServing = false
   await app.run(5 * HOUR)
   t.same([process.rollout.percent, process.canary.status().observedMinutes], [0, 0])
+  t.match(process.canary.status().note, /^no minute counts, since no cache in service/)
+  process.isServing = true
+  t.equal(process.canary.status().note, undefined)
 })
 
 t.test('canary: a clock that jumps neither promotes nor steps back, and the count goes on', async (t) => {

@@ -38,6 +38,17 @@ t.test('GET rollout: the baseline at first, with arms and history', async (t) =>
   t.match((await app.inject('/internal/cache')).json(), { rollout: { percent: 0, allow: ['*'], stage: 0, stages: [10, 50, 100], arms: { control: { requests: 0 } } } })
 })
 
+t.test('GET rollout: a canary without a cache that stores says so, once in the log and in its note', async (t) => {
+  const said = async (options: CacheCoreOptions): Promise<[number, string | undefined]> => {
+    const lines: LogLine[] = []
+    const { app, show } = await canaryApp(t, options, lines)
+    await app.ready()
+    return [lines.filter(({ msg }) => /the canary counts no minutes, since NullCache stores nothing/.test(msg)).length, (await show()).note]
+  }
+  t.match(await said({ implementation: 'null' }), [1, /^no minute counts, since no cache in service/])
+  t.same(await said({ implementation: 'memory' }), [0, undefined])
+})
+
 t.test('POST rollout: to, back, pause, resume and off', async (t) => {
   const { app, wait, post, show } = await canaryApp(t)
   await app.ready()

@@ -1,4 +1,4 @@
-import type { Core } from '@x/cache-core/suite'
+import { RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import { takeUnnamed } from '../lib/unnamed-app.js'
 import { say, warn } from '../lib/notices.js'
@@ -159,11 +159,13 @@ export class Edge {
     if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
     const { log } = this.#fastify
     if (this.#saysNoCache) say(log, 'info', {}, 'Cache: a response with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
-    for (const prefix of this.#rules.unused) {
-      warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
-    }
+    this.#rules.announceUnused(log)
     if (this.early.hasRoutes) this.#startEarly(seam)
-    if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
+    if (!this.#responses.hasRoutes) return
+    const { active, rollout } = this.#core.registry
+    if (!rollout.allows(RESPONSE_KEYS)) {
+      warn(log, {}, `Cache: no response is stored, since rollout.allow lacks "${RESPONSE_KEYS}", the key pattern of stored responses`)
+    } else if (active.isLocal) {
       warn(log, {}, 'Cache: responses are stored in the memory of this process; other processes do not see its invalidations')
     }
   }

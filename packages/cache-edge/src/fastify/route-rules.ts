@@ -2,9 +2,11 @@ import { PolicyInvalid } from '../errors.js'
 import type { CacheEdgeOptions } from '../options.js'
 import { resolvePolicy, type EdgePolicy } from '../policy-options.js'
 import type { Credentials } from '../rules/credentials.js'
+import { isRead } from '../rules/methods.js'
 import { toPolicy, type Policy, type RouteRule } from '../rules/policy.js'
-import type { Core } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { mayLieUnder, type Core } from '@x/cache-core/suite'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { warn } from '../lib/notices.js'
 import { Constraints } from './constraints.js'
 
 interface PrefixRule {
@@ -24,14 +26,21 @@ export class RouteRules {
   /** The rules of option `rules`, the one with the longest prefix first. */
   readonly #rules: readonly PrefixRule[]
   readonly #unused: Set<string>
+  /** The names of routes with a policy of their own that applies to none of their methods. */
+  readonly #idle = new Set<string>()
+  readonly #personal: readonly string[]
+  /** The patterns of the app's routes, until the app starts. */
+  readonly #patterns = new Set<string>()
 
   /**
    * Checks the rules of the app.
    * @throws `CACHE_ERR_POLICY_INVALID` where the members of a rule contradict each other
    */
-  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, { rules = [], constraintHeaders = {} }: CacheEdgeOptions) {
+  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, options: CacheEdgeOptions) {
+    const { rules = [], constraintHeaders = {}, personal = [] } = options
     this.#core = core
     this.#credentials = credentials
+    this.#personal = personal
     this.#constraints = new Constraints(constraintHeaders, (name) => fastify.hasConstraintStrategy(name))
     const own = rules.map(({ prefix, exact = false, ...policy }) => ({ prefix, shape: exact ? shapeOf(prefix) : undefined, policy }))
     this.#rules = own.sort((a, b) => b.prefix.length - a.prefix.length)
@@ -42,8 +51,21 @@ export class RouteRules {
   /** The constraints by which Fastify selects the app's routes. */
   get constraints (): Constraints { return this.#constraints }
 
-  /** The prefixes of the rules in option `rules` that no route has matched. */
-  get unused (): ReadonlySet<string> { return this.#unused }
+  /**
+   * Logs each rule that no route has matched, and each prefix of option `personal` under which no URL of a route lies: a misspelt prefix
+   * would leave personal pages to be shared. Logs each route whose own policy applies to none of its methods.
+   */
+  announceUnused (log: FastifyBaseLogger): void {
+    const remedy = 'It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them'
+    for (const prefix of this.#unused) warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. ${remedy}`)
+    const patterns = [...this.#patterns]
+    for (const prefix of new Set([...this.#personal, ...this.#core.personal])) {
+      if (patterns.some((pattern) => mayLieUnder(prefix, pattern))) continue
+      warn(log, { prefix }, `Cache: the prefix "${prefix}" of option personal covers no route. ${remedy}`)
+    }
+    this.#patterns.clear()
+    for (const name of this.#idle) warn(log, { route: name }, `Cache: config.cache of ${name} has no effect, since policies apply to GET, HEAD and QUERY; only currentTag applies to the other methods, too`)
+  }
 
   /** Whether a rule of option `rules` matches the pattern of a route. */
   covers (url: string): boolean {
@@ -55,6 +77,7 @@ export class RouteRules {
    * @throws `CACHE_ERR_OPTION_INVALID`, `CACHE_ERR_POLICY_INVALID`
    */
   of (route: RouteOptions): RouteRule<FastifyRequest> {
+    this.#patterns.add(route.url)
     const rule = this.#resolve(route)
     if (rule !== undefined && rule !== 'personal' && rule.early) refuseHeaderSchema(route)
     this.#varyByConstraints(route, rule === 'personal' ? undefined : rule)
@@ -70,6 +93,7 @@ export class RouteRules {
     const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
+    if (isIdle(own, route)) this.#idle.add(name)
     const rule = this.#ruleOf(route.url)
     if (rule !== undefined) this.#unused.delete(rule.prefix)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
@@ -105,6 +129,12 @@ function refuseHeaderSchema (route: RouteOptions): void {
  */
 function shapeOf (pattern: string): string {
   return pattern.replace(COLONS, (colon) => colon === '::' ? colon : ':')
+}
+
+/** Whether a route has a policy of its own without an effect: only `currentTag` applies to methods that do not read. */
+function isIdle (own: EdgePolicy | false | undefined, { method }: RouteOptions): boolean {
+  if (own === undefined || own === false || own.currentTag !== undefined || Object.keys(own).length === 0) return false
+  return ![method].flat().some((each) => isRead(each.toUpperCase()))
 }
 
 /** The name of a route in error messages. */

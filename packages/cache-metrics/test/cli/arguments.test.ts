@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { readArguments } from '../../src/cli/arguments.js'
+import { USAGE } from '../../src/cli/usage.js'
 
 const source = (...argv: string[]) => (readArguments(['report', ...argv]) as { source: unknown }).source
 
@@ -82,4 +84,11 @@ t.test('readArguments: what may be a secret is in no sentence', async (t) => {
       t.notMatch((error as Error).message, /s3cret/)
     }
   }
+})
+
+t.test('README: names the options of the usage, and no other', async (t) => {
+  const namesIn = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g))].sort()
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const section = readme.slice(readme.indexOf('\n## cache-advisor'), readme.indexOf('\n## Prometheus and Grafana'))
+  t.same(namesIn(section.replaceAll('npx --no-install', 'npx').replaceAll('`--no-install`', '')), namesIn(USAGE.replace('--help, --version', '')))
 })
