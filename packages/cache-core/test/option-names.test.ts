@@ -22,13 +22,28 @@ t.test('setMany: a ttl beside the options in place of within them is refused', a
   t.match(await client.setMany([{ key: KEY, value: 1, ttl: 5 } as never]), { error: { code: 'CACHE_ERR_OPTION_UNKNOWN', message: /key, value, options: got "ttl"/ } })
 })
 
+t.test('set, setMany, getEntry: a Date, a Map, a list or a misspelled member in place of options is refused', async (t) => {
+  for (const made of [makeClient<any>(), makeClient<any>(() => new ForeignCache()), makeClient<any>(() => new NullCache())]) {
+    for (const cache of [made.client, made.client.namespace('app'), made.client.namespace('app', { ttl: 5 })]) {
+      for (const wrong of [new Date(Date.now() + 60_000), new Map([['ttl', 5]]), ['tag'], Promise.resolve({ ttl: 5 })]) {
+        t.match(await cache.set(KEY, 1, wrong as never), { ok: false, error: { code: 'CACHE_ERR_OPTION_UNKNOWN' } })
+        t.match(await cache.setMany([{ key: KEY, value: 1, options: wrong as never }]), { ok: false, error: { code: 'CACHE_ERR_OPTION_UNKNOWN' } })
+      }
+      t.match(await cache.getEntry(KEY, { naer: false } as never), { ok: false, error: { code: 'CACHE_ERR_OPTION_UNKNOWN', message: /tags, stale, near: got "naer"/ } })
+      t.match(await cache.getEntry(KEY, { near: false, stale: false, tags: [] }), { ok: true, value: null })
+      t.match(await cache.get(KEY), { ok: true, value: null })
+    }
+  }
+  t.match(await new MemoryCache().set(KEY, 1, new Date() as never), { ok: false, error: { code: 'CACHE_ERR_OPTION_UNKNOWN' } })
+})
+
 for (const [name, make] of Object.entries({
   memory: () => makeClient<any>(),
   foreign: () => makeClient<any>(() => new ForeignCache()),
   null: () => makeClient<any>(() => new NullCache())
 })) {
   t.test(`getOrSet: { tll: 5 } loads, is an error and not stored (${name})`, async (t) => {
-    for (const wrong of [{ tll: 5 }, { ttl: 5, timeout: 10 }, 'x', true, [5]]) {
+    for (const wrong of [{ tll: 5 }, { ttl: 5, timeout: 10 }, 'x', true, [5], new Date(), new Map()]) {
       const { client, registry } = make()
       let loads = 0
       for (let call = 1; call <= 2; call++) {

@@ -94,7 +94,7 @@ export class CacheClient implements FastifyCache {
   }
 
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
-    const error = checkKey(key)
+    const error = checkKey(key) ?? checkNames('getEntry', hint)
     if (error !== undefined) return this.#calls.refuse('getEntry', error)
     const registration = serving(this.registry, this.#arm, key, this.#bucket)
     if (registration === undefined) {

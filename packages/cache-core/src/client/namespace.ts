@@ -8,6 +8,7 @@ import type { CacheRegistry } from '../service/registry.js'
 import { ofNamespace, RESERVED } from '../contract/reserved-tags.js'
 import { err, ok, type Result } from '../contract/result.js'
 import { shown } from '../contract/shown.js'
+import { isBuiltIn } from '../contract/option-names.js'
 
 /**
  * A cache client whose keys and tags are prefixed. Each entry has the tag of the namespace itself, which `clear` invalidates, and the tags
@@ -138,6 +139,8 @@ export class NamespacedCache implements FastifyCache {
   }
 
   #loadOptions<T> (options: GetOrSetOptions<T> = {}): GetOrSetOptions<T> {
+    // The cache below refuses such options; the members of a copy would not show what was given.
+    if (isBuiltIn(options)) return options
     const merged = this.#defaults === undefined ? options : withDefaults(this.#defaults, options)
     const { tags, coveringTags } = merged
     const named = { ...merged, coveringTags: coveringTags === undefined ? undefined : this.#prefixed(coveringTags) }
@@ -152,7 +155,7 @@ export class NamespacedCache implements FastifyCache {
   }
 
   #setOptions (value: unknown, given: number | SetOptions | undefined): number | SetOptions | CacheError | undefined {
-    if (given === null || (given !== undefined && typeof given !== 'number' && typeof given !== 'object')) return given
+    if (given === null || (given !== undefined && typeof given !== 'number' && typeof given !== 'object') || isBuiltIn(given)) return given
     const options = typeof given === 'object' ? given : given === undefined ? {} : { ttl: given }
     const merged = this.#defaults === undefined ? options : withSetDefaults(this.#defaults, value, options)
     if (merged instanceof Error) return merged

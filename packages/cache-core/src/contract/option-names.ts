@@ -12,6 +12,7 @@ const NAMES = {
   wrap: new Set(['name', 'key', ...OF_LOAD]),
   lock: new Set(['ttl', 'waitMs']),
   invalidate: new Set(['soft']),
+  getEntry: new Set(['tags', 'stale', 'near']),
   warm: new Set(['concurrency']),
   setItem: new Set(['key', 'value', 'options']),
   warmItem: new Set(['key', 'loader', 'options']),
@@ -37,9 +38,14 @@ export function refuseNames (of: keyof typeof NAMES, options: unknown, path: str
   if (wrong !== undefined) throw new OptionInvalid(path, wrong, `an object with no other members than ${allowedIn(of)}`)
 }
 
+/** Whether an object is an array, Date, Map or another built-in object: it has none of the members that options have. */
+export function isBuiltIn (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) !== '[object Object]'
+}
+
 function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined {
   if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) return kindOf(options)
+  if (typeof options !== 'object' || options === null || isBuiltIn(options)) return kindOf(options)
   const known: ReadonlySet<string> = NAMES[of]
   for (const name in options) {
     // A library may have added the name to `Object.prototype`; such a name is no option that the caller gave.
