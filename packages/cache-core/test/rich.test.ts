@@ -1,6 +1,6 @@
 import { CacheRegistry, MemoryCache, NullCache, type Cache, type SerializerName } from '@x/cache-core'
 import { ok, serializedBy, type Serializer, type Serializes } from '@x/cache-core/implementing'
-import { CacheClient, guardedSerializer } from '@x/cache-core/suite'
+import { CacheClient, guardedSerializer, type Clock } from '@x/cache-core/suite'
 import { testCache } from '@x/cache-core/testing'
 import { deferred, settle } from '@x/test-kit/deferred'
 import { FakeTime } from '@x/test-kit/fake-time'
