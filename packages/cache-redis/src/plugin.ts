@@ -31,8 +31,8 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     onCorrupt: (error) => {
       registry.observer.fail(stats, 'getMany', error)
     },
-    // A replayed `clear` or invalidation of a tag emits its event again: until then other processes could serve the removed entries,
-    // for example to a proxy.
+    // A `clear` or an invalidation of a tag that was replayed emits its event again. Before the replay other processes could serve the
+    // removed entries, for example to a proxy, which must be purged again.
     onReplayed: (removal) => {
       if (removal.kind === 'clear') registry.events.emit('cleared')
       else if (removal.kind !== 'del') registry.events.emit('invalidated', [removal.name], removal.kind === 'soft')
@@ -63,8 +63,8 @@ class StateLog {
   readonly #announce: () => void
 
   /**
-   * Makes the log.
-   * @param announce logs once that the cache is enabled
+   * Makes a log of the cache's state, which is not known at first.
+   * @param announce called when the state has changed; logs once that the cache is enabled
    */
   constructor (log: FastifyBaseLogger, announce: () => void) {
     this.#log = log

@@ -25,7 +25,7 @@ export class RedisCache implements Cache, Partial<NearReads>, Serializes {
   readonly name = 'redis'
   readonly tags: Tags
   readonly leases: CacheLeases
-  // The methods exist only with the option `near`, so that without it no read looks for a copy.
+  // The methods `readNear` and `shareNear` exist only with the option `near`, so that without this option no read looks for a copy.
   declare [readNear]?: NearReads[typeof readNear]
   declare [shareNear]?: NearReads[typeof shareNear]
   readonly #parts: RedisParts

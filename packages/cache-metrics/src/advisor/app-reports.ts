@@ -30,8 +30,8 @@ export interface AdvisorSettings extends Partial<ReportWishes> {
 }
 
 /**
- * The state that an advisor continues: `began`: the reading of the stopwatch when the advisor started; `epoch`: the time of the stopwatch's
- * zero in milliseconds since 1970.
+ * The data from which an advisor's next state is made. `earlier`: the parts of the state that the advisor continues, if there is one.
+ * `began`: the reading of the stopwatch when the advisor began to observe. `epoch`: the zero of the stopwatch in milliseconds since 1970.
  */
 export interface Kept {
   readonly saltName: string

@@ -37,7 +37,7 @@ export class HeldKeys {
     this.#limit = HASHES
   }
 
-  /** Returns the estimated number of entries that the cache holds at a time. */
+  /** Returns the estimated number of entries that the cache holds at the time `now`. */
   count (now: number): number {
     this.#dropEnded(now)
     return Math.round(this.#ends.size * HASHES / this.#limit)

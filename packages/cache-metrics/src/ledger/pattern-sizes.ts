@@ -50,8 +50,8 @@ export class PatternSizes {
   }
 
   /**
-   * Measures the size of a value in the text of the cache's serializer: its rich text if the serializer is the app's own, which would take
-   * its own time. A value that has no such text is left out.
+   * Measures the size of a value as text: JSON for the serializer `json`, otherwise rich text. A serializer of the app's own is not called,
+   * since its duration is not known. A value without a text is left out.
    */
   measure (key: string, value: unknown, serializer: SerializerName | Serializer = 'json'): void {
     const bytes = bytesOf(value, serializer !== 'json')
@@ -71,8 +71,8 @@ export class PatternSizes {
 }
 
 /**
- * Returns the size of a value: of bytes their number, of another value the length of its text in bytes. `undefined`: the value has no text.
- * Throws if a `toJSON` of the app throws.
+ * Returns the size of a value in bytes, at most `MAX_BYTES`: the length of a `Uint8Array`, or else of the value's text. `undefined`: the
+ * value has no text. Throws if a `toJSON` of the app throws.
  */
 function bytesOf (value: unknown, isRich: boolean): number | undefined {
   if (typeof value === 'string') return Math.min(Buffer.byteLength(value), MAX_BYTES)

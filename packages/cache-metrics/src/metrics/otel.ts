@@ -16,8 +16,7 @@ const given = new WeakMap<MeterProvider, Instruments>()
 
 /** A reader of OpenTelemetry that collects the metrics only when a page is requested. */
 class PageReader extends MetricReader {
-  // The SDK's limit of 2 000 series per metric is raised. Each label has a limit of its own, but the combinations of labels may exceed 2
-  // 000.
+  // The SDK's limit of 2000 series per metric is raised: each label has a limit of its own, but there may be more combinations of labels.
   constructor () { super({ cardinalitySelector: () => Number.MAX_SAFE_INTEGER }) }
   protected override async onForceFlush (): Promise<void> {}
   protected override async onShutdown (): Promise<void> {}

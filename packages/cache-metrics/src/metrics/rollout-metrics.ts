@@ -39,7 +39,7 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
     name: 'cache_rollout_percent',
     help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
     // The metric is 0 as long as no cache that stores values is registered, so that the start of a rollout at 50 % is visible as an
-    // increase. During an outage of a cache the metric keeps its value
+    // increase. During an outage of a cache the metric keeps its value.
     ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {

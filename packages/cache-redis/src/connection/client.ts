@@ -21,7 +21,10 @@ export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
   return (client.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'single'
 }
 
-/** The clients whose sockets are guarded: a copy of a Cluster's node is guarded by its node, and by the code that made it. */
+/**
+ * The clients whose sockets are guarded, each once: `guardSockets` receives a copy of a Cluster's node from the node's `duplicate`, and
+ * from the code that made the copy.
+ */
 const guarded = new WeakSet<Redis>()
 
 /**
@@ -44,7 +47,8 @@ export function guardSockets (client: Client): void {
   }
   if (guarded.has(client)) return
   guarded.add(client)
-  // ioredis opens the socket in the turn of the event loop in which it tells that it connects, so no error of the socket is earlier.
+  // Unless ioredis first asks a Sentinel for the address, it opens the socket in the turn of the event loop in which it emits `connecting`.
+  // The listener is added at the end of that turn, before the socket emits an error.
   client.on('connecting', () => setImmediate(() => (client as { stream?: EventEmitter | null }).stream?.on('error', ignore)))
 }
 

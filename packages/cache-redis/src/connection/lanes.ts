@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Client } from './client.js'
 
-/** The clients of a cache: `first` carries tokens, locks and messages; entries are spread over all clients by their name. */
+/** The clients of a cache: `first` carries tokens, locks and messages; the hash of an entry's Redis key selects one of all clients. */
 export class Lanes {
   readonly first: Client
   readonly #clients: readonly Client[]

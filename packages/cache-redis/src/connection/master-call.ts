@@ -3,7 +3,8 @@ import type { Connection } from './connection.js'
 import type { Node } from './node.js'
 
 /**
- * A reply, the master that sent it, and the identity of that master before the command; empty if a single server's identity is not known.
+ * A reply, and the master that sent it. `serverId`: the identity of that master before the command; an empty text if the identity of a
+ * single server is not known.
  */
 export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly serverId: string }
 

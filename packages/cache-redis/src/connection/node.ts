@@ -65,8 +65,8 @@ export class Node {
   }
 
   /**
-   * Whether messages of this server are tracked and no reply to a heartbeat is missing. A pause of the heartbeats ends `isTrusted`, not
-   * `isTracked`.
+   * Whether the tracking connection subscribes to the messages of this server, and no reply to a heartbeat has been found missing. A pause
+   * of the heartbeats ends `isTrusted`, not `isTracked`.
    */
   get isTracked (): boolean {
     const runId = this.#tracker?.runId

@@ -23,7 +23,7 @@ export function guardRedirections (cluster: Cluster): void {
   if (natMapper === undefined || Object.hasOwn(mapping, 'natMapper')) return
   mapping.natMapper = (announced) => {
     if (isAddress(announced)) return natMapper.call(cluster, announced)
-    // A closed Cluster client has no node; the default address stands for it, and no connection to it is made.
+    // A closed Cluster client knows no node. It gets the default address, to which it does not connect.
     const { host = '127.0.0.1', port = REDIS_PORT } = cluster.nodes('all')[0]?.options ?? {}
     return { host, port }
   }

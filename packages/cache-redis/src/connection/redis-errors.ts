@@ -55,7 +55,8 @@ export function isHelloRefusal (error: Error): boolean {
 
 const REFUSED = 'NOPERM: the user may not use '
 /**
- * The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts.
+ * The minimum length, in characters, of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`), or occurs in many
+ * texts.
  */
 const MIN_ARGUMENT = 3
 /** The maximum length of an error text: the texts of Redis are shorter. */

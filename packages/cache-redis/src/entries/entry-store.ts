@@ -68,8 +68,8 @@ export class Entries {
 
   /**
    * Writes an entry to Redis. Its Redis key contains the server identity of the master on which the token of the generation was made. In a
-   * Cluster an entry on another master also contains the identity of that master, which `encode` gets: it is the master that answers,
-   * and the slot table may name another one.
+   * Cluster an entry on another master also contains the identity of that master, which `encode` receives. After a redirection `encode` is
+   * called again, since the slot table may name another master than the one that answers.
    */
   async write (
     name: string, generation: BoundToken, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>
@@ -99,8 +99,8 @@ export class Entries {
   }
 
   /**
-   * Reads an entry from Redis, and holds a copy of it in the near cache. PTTL is always sent: Redis may remove an expired entry only later,
-   * and also sends its message later.
+   * Reads an entry from Redis, and holds a copy of it in the near cache. PTTL is always sent, so that the copy expires in time: Redis may
+   * remove an expired entry after its expiry, and sends the message about the entry only then.
    */
   async #findAndHold (near: NearCache, key: string, tags: readonly string[]): Promise<FoundEntry | null> {
     const read = near.begin(key)

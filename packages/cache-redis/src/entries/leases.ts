@@ -47,8 +47,8 @@ const anotherMaster = new Error('the slot has another master than when the lease
 
 /**
  * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty Redis key of its entry before it begins, and
- * the loaded value is stored only while the mark exists. `del` and `set` remove the mark with the entry. A lost mark (eviction, expiry,
- * failover, a moved slot) means that nothing is stored.
+ * the loaded value is stored only while the mark exists. If the Redis key has an entry, the stamp of the entry is the mark. `del` and `set`
+ * remove the mark with the entry. A lost mark (eviction, expiry, failover, a moved slot) means that nothing is stored.
  */
 export class Leases {
   readonly #deps: LeasesDeps

@@ -50,7 +50,7 @@ export class NearCache {
   readonly #tokens: TagTokens
   readonly #cluster: Connection | undefined
   readonly #deserialize: (bytes: Buffer) => unknown
-  /** The generation's token, which proves entries without tags; all such entries share one list to save memory. */
+  /** The token of the generation, by which an entry without tags is proved valid; all such entries share this list to save memory. */
   #untagged: readonly EntryTag[] = []
   #hits = 0
 
@@ -62,7 +62,7 @@ export class NearCache {
     this.#deserialize = (bytes) => deps.serializer.deserialize(bytes)
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#entries = new MemoryEntries(maxEntries)
-    // The shared table of entries requires tag states; here tokens prove the entries, so the table gets no tag states.
+    // `MemoryBounds` requires a `MemoryTags`. It stays empty, since tokens and not tag states decide whether a copy is valid.
     const noTags = new MemoryTags({ maxIdle: 1, maxIdleBytes: 0 })
     this.#bounds = new MemoryBounds(this.#entries, noTags, { maxEntries, maxBytes, responseShare: RESPONSE_SHARE })
   }

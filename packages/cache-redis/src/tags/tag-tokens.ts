@@ -87,7 +87,7 @@ export class TagTokens {
       if (captured?.token !== token || captured.serverId !== serverId) return false
       const node = this.#connection.owner(this.#keys.token(tag))
       if (node?.serverId !== serverId) return false
-      // A node that the previous token has already checked is not checked again, since `isTrusted` reads the clock.
+      // A master that the caller or an earlier token has found trusted is not checked again, since `isTrusted` reads the clock.
       if (node !== trusted && !node.isTrusted) return false
       trusted = node
     }

@@ -1,7 +1,10 @@
 import type { Node } from '../connection/node.js'
 import type { RedisStatus } from '../status.js'
 
-/** Whether the invalidation channel works, over all masters: `trusted` while the messages of each master are tracked. */
+/**
+ * The state of the tracking of all masters: `trusted` while the process receives the messages of each master, `in doubt` otherwise; `off`
+ * if tracking is never used.
+ */
 export class TrackingState {
   value: RedisStatus['tracking'] = 'in doubt'
   readonly #isOff: boolean

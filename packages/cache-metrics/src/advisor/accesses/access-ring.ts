@@ -10,8 +10,8 @@ export interface Accesses {
   /** The hash of the key of each access, or of the tag of an invalidation. */
   readonly hashes: Uint32Array
   /**
-   * The time of each access in milliseconds since 1970, modulo 2^32. The tag of an entry is an access of the kind `TAG` or above: its word
-   * is the hash of the tag, and its time is that of the access before it.
+   * The word of each access: its time in milliseconds since 1970, modulo 2^32. The tag of an entry is an access of the kind `TAG` or above:
+   * its word is the hash of the tag, and its time is that of the access before it.
    */
   readonly words: Uint32Array
 }

@@ -11,8 +11,8 @@ import { JOINT_SAMPLE, strataOf } from './sampled-accesses.js'
 import { TraceTime } from './trace-time.js'
 
 /**
- * The number of simulated entries of each cache size if all accesses are recorded, so that no stratum covers a shorter time than the
- * others.
+ * The number of entries that simulate one cache size if no ring has dropped an access. It may exceed `JOINT_SAMPLE`, since the rings of all
+ * strata then cover the whole time.
  */
 const WHOLE_SAMPLE = 4096
 
@@ -131,8 +131,8 @@ function joinStaleness (all: readonly (readonly StaleForecast[])[]): StaleForeca
 }
 
 /**
- * Joins the findings about shadow reads. Of each key pattern the finding of the process that compared the most entries counts, but a no-go
- * of any process stands.
+ * Joins the findings about shadow reads. Of several findings about one key pattern, a no-go takes precedence over others; otherwise the
+ * finding of the process that compared the most entries is returned.
  */
 function joinShadow (states: readonly AdviceState[]): ShadowFinding[] {
   const worst = new Map<string, ShadowFinding>()

@@ -7,7 +7,7 @@ import type { TraceTime } from './trace-time.js'
 /** The number of accesses that are simulated in one turn of the event loop, which takes a millisecond or less. */
 const ACCESSES_PER_TURN = 4096
 
-/** The accesses that one process recorded. `until`: the time of the last one at most, in milliseconds since 1970. */
+/** The accesses that one process recorded. `until`: the end of the recording, in milliseconds since 1970; no access is later. */
 export interface Recording { readonly accesses: SavedAccesses; readonly until: number }
 
 /** The recordings of several processes that are simulated together, with the times and strata of their accesses. */

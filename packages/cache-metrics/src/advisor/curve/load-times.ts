@@ -1,6 +1,6 @@
 /**
- * The number of ticks per ttl in a compact table: of the 256 values of 8 bits, the other 15 or so distinguish expired loads between two
- * sweeps.
+ * The number of ticks per ttl in a compact table. Of the 256 ages that 8 bits can express, the first 240 are those of fresh loads. The
+ * others are those of expired loads, whose ages the next sweep sets back to 240.
  */
 const COMPACT_TICKS = 240
 

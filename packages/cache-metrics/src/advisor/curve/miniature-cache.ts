@@ -14,8 +14,8 @@ type Links = Uint16Array | Uint32Array
  * Simulates a `MemoryCache` without values under several ttls at once. A miss loads and stores; a hit does not extend the lifetime; an
  * expired entry, or one whose tag was invalidated, stays until it is touched or evicted. A touched entry is the newest under every ttl, and
  * a removed entry is gone under every ttl. The LRU order is therefore the same for all ttls, and one list suffices. An entry is a number
- * from 1, by which the tables are read; 0 is no entry. The tables grow with the entries, up to 12 + ttls bytes per entry if they are
- * compact and 12 + 4 × ttls otherwise, and the tables of the tags.
+ * from 1, by which the tables are read; 0 is no entry. The tables grow with the entries. With a capacity of 512 each entry takes 12 + ttls
+ * bytes if the tables are compact and 12 + 4 × ttls otherwise, and its part of the tables of the tags.
  */
 export class MiniatureCache {
   readonly #capacity: number

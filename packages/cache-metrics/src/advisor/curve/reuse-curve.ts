@@ -150,8 +150,8 @@ export class ReuseCurve {
   }
 
   /**
-   * Begins to count misses for a stratum. Counting begins in those cache sizes whose estimates need the keys of this stratum and of later
-   * ones; a sampled size also needs the keys of the next smaller size.
+   * Begins to count misses in the cache sizes whose estimates need the keys of this stratum and of all later strata. A sampled size is
+   * compared with the next smaller size, so it needs all keys of that size.
    */
   startCounting (stratum: number): void {
     this.#simulate()

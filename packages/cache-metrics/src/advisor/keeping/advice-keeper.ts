@@ -137,7 +137,8 @@ export class AdviceKeeper {
       if (this.#slot === undefined) {
         if (this.#isClosed) return
         const earlier = await this.#take(store, this.#salt!)
-        // The state of a process that has ended may be of two weeks, that of this process was not kept so far: the former is continued.
+        // The slot has the state of a process that has ended, which may cover weeks. It is continued in place of the observation of this
+        // process so far, which had no slot.
         if (earlier !== undefined) return this.#parts.observe(this.#salt, earlier)
       }
       const state = this.#parts.state()

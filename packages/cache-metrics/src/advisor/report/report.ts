@@ -35,15 +35,15 @@ export interface Report {
   readonly notes: readonly string[]
 }
 
-/** Returns the verdict of all advice together: go if at least one key pattern or route is worth caching. */
+/** Returns the verdict of all advice together: go if at least one key pattern or route is `good` and has a priority above `LOW`. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
 /**
- * Returns the verdict of the report: go if the advice and the gates are go. If the advice alone is go, it is the verdict of the gates. It
- * is no-go if shadow reads found too many stale entries.
+ * Returns the verdict of the report: no-go if shadow reads found too many stale entries; otherwise the verdict of the gates if the advice
+ * is go, and the verdict of the advice if it is not.
  */
 export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[] = []): GateVerdict {
   if (shadow.some(({ verdict }) => verdict === 'no-go')) return 'no-go'

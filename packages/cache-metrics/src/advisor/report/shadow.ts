@@ -62,7 +62,8 @@ function findingOf (counts: ShadowCounts, staleTolerance: number): ShadowFinding
 /**
  * The interval of the rate of stale entries. Comparisons are not independent: one stale entry may cause many mismatches. The groups of keys
  * are the clusters of the jackknife variance, which is at least that of independent comparisons. Without a mismatch the upper bound is 3 /
- * n (rule of three), with n the number of entries that were stored.
+ * n (rule of three). n is the number of values that shadow reads stored, or the effective number of groups if that is larger; it is at most
+ * the number of comparisons.
  */
 function intervalOf (clusters: readonly Cluster[], rate: number, stored: number): { low: number, high: number } {
   const { hits } = total(clusters)

@@ -87,7 +87,7 @@ const SHAPES: ReadonlyArray<JsonShape & { readonly name: string, readonly title:
 
 /** The results of a cache that has sent a response without a request to the app. */
 const FROM_CACHE = /^(?:HIT|STALE|UPDATING)$/i
-/** The parts that option `--fields` may name, each with its part of a JSON shape; parts for response times differ in their unit. */
+/** The names that option `--fields` accepts, each with its member of `JsonShape`; the names in `UNITS` are those of response times. */
 const PARTS: Readonly<Record<string, string>> = {
   time: 'time', request: 'request', method: 'method', target: 'target', query: 'query', status: 'status', host: 'host', user: 'user', bytes: 'bytes'
 }
