@@ -101,7 +101,7 @@ export class Variants {
 
   /**
    * Stores a response as a variant of its URL. `false`: the cache refuses the response, or the URL has the maximum number of
-   * representations, and each of them was requested more often than this one.
+   * representations, and each of them was requested more often than the new one.
    * @param uriTag the tag that all representations of the URL have
    */
   async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
