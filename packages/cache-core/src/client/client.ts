@@ -220,10 +220,7 @@ export class CacheClient implements FastifyCache {
     return this.#getOrSet.run(registration, key, loader, options, this.#caller, batch)
   }
 
-  /**
-   * Reads a value from an implementation whose store is outside of this process.
-   * @param registration `undefined`: the key is outside of the rollout
-   */
+  /** Reads a value from a store outside of this process; `registration` is `undefined` if the key is outside of the rollout. */
   #getChecked<T> (registration: Registration | undefined, key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return this.#calls.refuse('get', error)
