@@ -56,7 +56,7 @@ export class MeasuredRequests {
     this.#clock = clock
     const measured = this
     // The connections are checked once per second, since a listener for the end of each connection would cost every request more. A client
-    // that disconnects within the second is therefore not noticed.
+    // that sends its request and disconnects between two checks is therefore not noticed.
     const timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
     timer.unref()
     fastify.addHook('onClose', async function endMeasurement () {

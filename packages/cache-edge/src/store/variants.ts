@@ -181,8 +181,8 @@ export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): numbe
 }
 
 /**
- * A response that the handler has just sent, in a form that can be served. Each body is a copy, since an onSend hook may change it in place
- * while other requests wait for the response.
+ * A response that the handler has just sent, in a form that can be served. `body` gives a copy each time, since an onSend hook may change
+ * it in place while other requests wait for the response; `sendable` gives the recorded bytes.
  */
 export function servable (response: StoredResponse): Servable {
   return { head: response, body: () => Buffer.from(response.body), sendable: () => response.body, text: () => response.body.toString() }
