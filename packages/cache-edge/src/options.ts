@@ -13,7 +13,9 @@ const etag = Type.Object({
   algorithm: Type.Optional(Type.Refine(Type.String(), isHash, () => 'a hash of crypto.getHashes()')),
   /** Whether computed ETags are weak, since compression and proxies change the bytes. */
   weak: Type.Optional(Type.Boolean({ default: true })),
-  /** Whether a response with a computed ETag and no lifetime has `no-cache`, since some proxies store a response because it has a validator. */
+  /**
+   * Whether a response with a computed ETag and no lifetime has `no-cache`, since some proxies store a response because it has a validator.
+   */
   noCache: Type.Optional(Type.Boolean({ default: true }))
 }, { additionalProperties: false })
 
@@ -44,8 +46,8 @@ export const edgeSchema = Type.Object({
     ...policy
   }, { additionalProperties: false }))),
   /**
-   * Path prefixes of personal routes. Their responses are `private, no-cache` and never stored; the metrics do not count them as candidates.
-   * A prefix under which no URL of a route lies is logged at the start, as a rule that covers no route is.
+   * Path prefixes of personal routes. Their responses are `private, no-cache` and never stored; the metrics do not count them as
+   * candidates. A prefix under which no URL of a route lies is logged at the start, as a rule that covers no route is.
    * @default none
    */
   personal: Type.Optional(Type.Array(prefix())),

@@ -63,7 +63,8 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
     if (isRead(request.method)) removeResponseHeaders(reply)
     done()
   })
-  // This hook finishes the responses of routes that were declared before the plugin had loaded; all other routes have their own last hook.
+  // The last hook of the app finishes the responses of routes that were declared before the plugin had loaded; all other routes have their
+  // own last hook.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     if (edge.isApplied(request)) return done(null, payload)
     edge.finishOlder(request, reply, payload, isLastHook(request, 'finishAnswer'), done)

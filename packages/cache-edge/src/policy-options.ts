@@ -55,7 +55,7 @@ export const policy = {
    */
   mustRevalidate: Type.Optional(Type.Boolean()),
   /**
-   * Whether the response never changes under this URL; requires a `maxAge` above 0.
+   * Whether the response of a URL never changes; requires a `maxAge` above 0.
    * @default `false`
    */
   immutable: Type.Optional(Type.Boolean()),

@@ -12,8 +12,8 @@ export type Arm = 'cached' | 'control' | 'by-key'
 export interface ArmOfCall { readonly arm: Arm; readonly bucket: number }
 
 /**
- * Returns the registration for reads and stores of a key; `undefined`: the key is outside of the rollout. A complete rollout includes every
- * key, without a check of its form; another one includes no invalid key.
+ * Returns the registration for reads and stores of a key; `undefined`: the arm is `control`, or the key is outside of the rollout. A
+ * complete rollout includes every key, and the form of the key is not checked; any other rollout excludes invalid keys.
  * @param bucket the bucket, 0 to 9999, of the request's subject; it decides on key patterns with a percent of their own
  */
 export function serving (registry: CacheRegistry, arm: Arm, key: string, bucket: number): Registration | undefined {

@@ -37,15 +37,15 @@ export class CacheClient implements FastifyCache {
   readonly #calls: ClientCalls
   readonly #writes: Writes
   readonly #getOrSet: GetOrSet
-  /** The bucket of the request's subject; 0: it is not known, or the percent alone decides. */
+  /** The bucket of the request's subject; also 0 if the bucket is not known, or if the percent alone decides. */
   #bucket = 0
   #onLoad: OnLoad | undefined
   #caller: Caller | undefined
 
   /**
    * Makes a client of the cache.
-   * @param of another client of the cache, or `undefined`; another client of the same registry: the new client shares its counters and its
-   * `getOrSet` with it
+   * @param of another client of the same registry, whose counters, writes, tags and `getOrSet` the new client shares; `undefined`: the new
+   * client has its own
    */
   constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', of?: CacheClient) {
     this.registry = registry
@@ -220,7 +220,7 @@ export class CacheClient implements FastifyCache {
     return this.#getOrSet.run(registration, key, loader, options, this.#caller, batch)
   }
 
-  /** Reads a value from an implementation whose store is outside of this process; `undefined`: the key is outside of the rollout. */
+  /** Reads a value from a store outside of this process; `registration` is `undefined` if the key is outside of the rollout. */
   #getChecked<T> (registration: Registration | undefined, key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return this.#calls.refuse('get', error)

@@ -39,9 +39,9 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
   /**
-   * `getOrSet` for several keys, with one load for all keys that need one. Returns the values in the order of the keys; A key for which the
-   * loader returned no value has `undefined`, which is not stored. Rejects as `getOrSet` does, with the error of the first key that failed,
-   * with `CACHE_ERR_LOADED_MANY`, and with `CACHE_ERR_KEY_INVALID` if `keys` is no array.
+   * Calls `getOrSet` for several keys, with one load for all keys that need one. Returns the values in the order of the keys. A key for
+   * which the loader returned no value has `undefined`, which is not stored. Rejects as `getOrSet` does, with the error of the first key
+   * that failed, with `CACHE_ERR_LOADED_MANY`, and with `CACHE_ERR_KEY_INVALID` if `keys` is no array.
    */
   getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]>
   /**
@@ -57,7 +57,7 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
   namespace (name: string, defaults?: NamespaceOptions): FastifyCache
   /** Returns a namespace whose values have one type: `namespace<User>('user', { ttl: 60 })`. */
   namespace<V> (name: string, defaults?: NamespaceOptions<V>): CacheNamespace<V>
-  /** Loads the items whose keys have no entry, `concurrency` at a time. Never rejects: failures are counted and logged. */
+  /** Loads the warm items whose keys have no entry, `concurrency` items at a time. Never rejects: failures are counted and logged. */
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport>
   /** The registry that holds the implementation in service; `register` of the registry replaces the implementation. */
   readonly registry: CacheRegistry

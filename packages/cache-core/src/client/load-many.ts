@@ -14,7 +14,7 @@ export interface ManyCall<T> {
 
 /**
  * Carries out `getOrSetMany`: one call of `getOrSet` for each different key, whose loads are one batch. Keys outside of the rollout are a
- * second batch, which begins at once, since it must not wait for the cache.
+ * second batch, which begins at once, since its loads must not wait for the cache.
  */
 export async function loadMany<T> (
   client: ClientCalls, keys: readonly string[], load: ManyLoader<T>, call: ManyCall<T>

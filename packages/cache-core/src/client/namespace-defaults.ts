@@ -48,7 +48,8 @@ export function withDefaults<T> (defaults: NamespaceOptions, options: GetOrSetOp
   if (tags === undefined) return { ...merged, tags: late, coveringTags }
   if (typeof tags === 'function') return { ...merged, tags: (value) => joined(late(value), tags(value)), coveringTags }
   if (!Array.isArray(tags)) return { ...merged, coveringTags }
-  // Without covering tags, the tags of the function are not stored. The listed tags of the call must then not count as covering tags.
+  // An entry with a `tags` function is stored only with covering tags. If there are none, the listed tags of the call must not become
+  // covering tags.
   const isCovered = coveringTags !== undefined && coveringTags.length > 0
   return { ...merged, tags: late, coveringTags: isCovered ? [...coveringTags, ...tags] : coveringTags }
 }

@@ -3,8 +3,8 @@ import type { GetOrSetOptions } from '../contract/loader.js'
 /** Options of `wrap`: those of `getOrSet`, whose functions also receive the arguments of the call, and the options `name` and `key`. */
 export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<GetOrSetOptions<T>, 'tags' | 'coveringTags'> {
   /**
-   * The name of the function in its keys, which are `name:` with the text of the arguments; also the key pattern. 1 to 64 of
-   * `A-Z a-z 0-9 _ . -`. Give each function a name of its own: functions with one name share their entries.
+   * The name of the function, 1 to 64 of `A-Z a-z 0-9 _ . -`, which is also the key pattern: the keys are `name:` with the text of the
+   * arguments. Give each function a name of its own: functions with one name share their entries.
    */
   name: string
   /**

@@ -30,8 +30,8 @@ export function wrap<A extends unknown[], T> (
     const derived = keyOf(...args)
     const copy = key === undefined ? copyOfArguments(args) : args
     const result = cache.getOrSet<T>(derived, () => fn(...own), given)
-    // A load that begins later gets a copy of the arguments: they must be those of the key, even if the caller changes its objects
-    // meanwhile.
+    // A load that begins later gets a copy of the arguments: the arguments of the load must be those of the key, even if the caller changes
+    // its objects meanwhile.
     own = copy
     return result
   }

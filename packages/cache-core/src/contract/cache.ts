@@ -6,7 +6,8 @@ export type TagSnapshot = object & { readonly __tagSnapshot?: never }
 /** Options of `set`. Every lifetime is in seconds, fractions allowed. */
 export interface SetOptions {
   /**
-   * Seconds that the value is fresh. `0` stores nothing and removes the stored value; `Infinity` and all above 30 days mean 30 days.
+   * Seconds that the value is fresh. `0` stores nothing and removes the stored value; `Infinity` and each number above 30 days mean 30
+   * days.
    * @default 3600
    */
   ttl?: number | undefined
@@ -104,7 +105,7 @@ export interface Tags {
   capture (tags: string[]): Promise<Result<TagSnapshot>>
   /**
    * Whether none of the captured tags was invalidated since the capture, softly or not, by any process. Only implementations whose store
-   * processes share have this member; elsewhere `fastify.cache` returns `CACHE_ERR_UNSUPPORTED`.
+   * processes share have this member; without it `fastify.cache` returns `CACHE_ERR_UNSUPPORTED`.
    */
   isCurrent? (snapshot: TagSnapshot): Promise<Result<boolean>>
   /**
@@ -123,7 +124,9 @@ export interface ImplementationStatus {
   degraded?: boolean
   /** The result of the last check whether the implementation's store can be reached; its form depends on the implementation. */
   health?: unknown
-  /** The number and bytes of the entries in the memory of this process, with their bounds; absent if entries are stored elsewhere. */
+  /**
+   * The number and bytes of the entries in the memory of this process, with their bounds; absent if the implementation holds none there.
+   */
   memory?: { entries: number; bytes: number; maxEntries: number; maxBytes: number }
 }
 

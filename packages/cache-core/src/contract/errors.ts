@@ -28,7 +28,10 @@ export const ERROR_TYPES: readonly string[] = CODES.map(typeOf)
 /** The error inside a failed `Result`. Neither its code nor its message contains a key or a value; `causeOf` returns its cause. */
 export interface CacheError extends Error {
   readonly code: CacheErrorCode
-  /** The call took effect in this process and will be replayed (`del`, `clear`, `tags.invalidate`). */
+  /**
+   * Whether the call took effect in this process, and the store gets it later; only calls of `del`, `clear` and `tags.invalidate` are
+   * queued.
+   */
   readonly queued?: boolean
 }
 
@@ -58,7 +61,7 @@ export const outOfMemory = fault<[operation: string, why?: { cause: unknown }]>(
 /** The store refuses the user, or refuses the command for this user. */
 export const auth = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
   'The cache could not carry out "%s": its store refuses the user or the command')
-/** The store refuses the user a command, a key or a channel. */
+/** The store refuses the user a command, a key or a channel, which `what` names. */
 export const refused = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
   'The cache could not carry out "%s": its store refuses the user %s')
 /** The store answers, but lacks a feature that the operation needs. */

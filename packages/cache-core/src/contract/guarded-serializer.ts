@@ -1,15 +1,17 @@
 import { isPromise } from '../lib/harmless.js'
 import { serializedBy, type Serializer, type SerializerName, type Serializes } from './isolation.js'
 
-/** Returns the serializer that an implementation has of its own, guarded; `undefined`: none. */
+/**
+ * Returns the serializer of an implementation, guarded if it is an object of the app; `undefined`: the implementation has none of its own.
+ */
 export function serializerOf (impl: object): SerializerName | Serializer | undefined {
   const own = (impl as Partial<Serializes>)[serializedBy]
   return typeof own === 'object' ? guardedSerializer(own) : own
 }
 
 /**
- * Wraps a serializer of the app. It throws unless `serialize` makes text or bytes, and `deserialize` a value: a promise is neither, and the
- * rejection of one would end the process.
+ * Wraps a serializer of the app. The wrapper throws unless `serialize` makes text or bytes, and `deserialize` a value. A promise is
+ * neither, and its rejection would end the process.
  */
 export function guardedSerializer (own: Serializer): Serializer {
   return {

@@ -11,7 +11,10 @@ export interface Serializer {
   deserialize (bytes: Buffer): unknown
 }
 
-/** The name of the property by which an implementation says what serializes its values; without it, the serializer of the registry does. */
+/**
+ * The name of the property in which an implementation has, or names, a serializer of its own; without this property, the registry's
+ * serializer converts the values.
+ */
 export const serializedBy = Symbol.for('@x/cache-core.serializedBy')
 
 /** An implementation that has a serializer of its own: callers that share a load get copies that this serializer makes. */
@@ -76,8 +79,8 @@ export function copyOf (value: unknown, serializer: SerializerName | Serializer 
 }
 
 /**
- * Makes a copy of an isolated value; returns `original` if the app's own serializer cannot read what it wrote. Such an entry is a miss and an
- * error when the cache reads it, so the failure is reported there.
+ * Makes a copy of an isolated value; returns `original` if the app's own serializer cannot read what it wrote. Such an entry is a miss and
+ * an error when the cache reads it, so the failure is reported there.
  */
 export function readOr<T> (original: T, isolated: Isolated): T {
   try {

@@ -19,8 +19,8 @@ export interface LoadContext<T = any> {
    */
   readonly stale: StaleValue<T> | undefined
   /**
-   * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared type `never` leaves
-   * the type of the loader as it is.
+   * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared type `never`
+   * leaves the type of the loader as it is.
    * @throws `CACHE_ERR_NOTHING_STALE` if `stale` is `undefined`
    */
   readonly unchanged: () => never
@@ -44,8 +44,8 @@ export interface LoadManyContext {
 }
 
 /**
- * The app's function that reads the values of several keys from their source at once. If it throws, or the promise rejects, the load of each
- * of the keys has failed.
+ * The app's function that reads the values of several keys from their source at once. If it throws, or the promise rejects, the load of
+ * each of the keys has failed.
  */
 export type ManyLoader<T> = (keys: string[], context: LoadManyContext) => LoadedMany<T> | Promise<LoadedMany<T>>
 
@@ -73,8 +73,8 @@ export interface GetOrSetOptions<T = unknown> {
    */
   staleIfError?: number | undefined
   /**
-   * Milliseconds after which a caller that waits for a load gets the stale value, if it is within `staleIfError`. The load continues, and its
-   * value is stored. Without such a value the caller waits.
+   * Milliseconds after which a caller that waits for a load gets the stale value, if it is within `staleIfError`. The load continues, and
+   * its value is stored. Without such a value the caller waits.
    * @default off
    */
   softTimeoutMs?: number | undefined
@@ -106,8 +106,8 @@ export interface GetOrSetOptions<T = unknown> {
    */
   lock?: boolean | undefined
   /**
-   * Refreshes before the ttl ends; the chance grows towards the end of the ttl and with the duration of a load. The number is the beta of
-   * XFetch (Vattani et al., "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015); `1` is the usual value.
+   * Refreshes the entry before its ttl ends; the chance grows towards the end of the ttl and with the duration of a load. The number is the
+   * beta of XFetch (Vattani et al., "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015); `1` is the usual value.
    * @default off
    */
   earlyRefresh?: number | undefined

@@ -28,8 +28,8 @@ export function copyBy (of: TSchema | undefined, value: unknown): unknown {
 }
 
 /**
- * Returns a copy of the options, as `copyBy` makes it, with the defaults of the schema. Typebox clones the plain objects in a union, so those
- * that the schema leaves open are put back: such an object may have a state that the app shares with it.
+ * Returns a copy of the options, as `copyBy` makes it, with the defaults of the schema. Typebox clones the plain objects in a union, so
+ * those that the schema leaves open are put back: such an object may have a state that the app shares with it.
  */
 export function withDefaults (of: TSchema, options: unknown): unknown {
   const given = copyBy(of, options)

@@ -15,7 +15,10 @@ export function ofNamespace (tags: string[]): string[] {
   return tags
 }
 
-/** The tags that the options of a key pattern added to a list, by the list: the error of a list that is too long names them. */
+/**
+ * The tags that the options of a key pattern added to a list of tags, by that list; the error about a list that is too long names these
+ * tags.
+ */
 const ofPatterns = new WeakMap<readonly string[], readonly string[]>()
 
 /** Returns a list of tags with those of the key's pattern; a list that a namespace made stays marked. */
@@ -26,7 +29,10 @@ export function withPatternTags (tags: string[], own: readonly string[]): string
   return ofNamespaces.has(tags) ? ofNamespace(all) : all
 }
 
-/** Returns a list of tags with further ones, each of them once; the tags of a key pattern among `tags` are those of `from`. */
+/**
+ * Returns the tags of two lists, each of them once. The tags that a key pattern added to the list `from` are recorded as its tags in the
+ * new list.
+ */
 export function joinedTags (tags: readonly string[], more: readonly string[], from: readonly string[] | undefined): string[] {
   const all = [...new Set([...tags, ...more])]
   const added = from === undefined ? undefined : ofPatterns.get(from)

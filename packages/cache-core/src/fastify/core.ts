@@ -186,7 +186,7 @@ export class Core {
     if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
   }
 
-  /** Logs once, after the start, that the cache is enabled, observing or disabled; an implementation calls it when it comes into service. */
+  /** Logs once, after the start, that the cache is enabled, observing or disabled; implementations call it as they come into service. */
   announce (): void {
     const { implName, passThrough } = this.registry.active
     if (!this.#isStarted || this.#isAnnounced || this.registry.status().degraded === true) return

@@ -8,7 +8,9 @@ import type { CacheCoreOptions } from './options.js'
 /** Environment variables: `process.env`, or an object that the app gives. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Reads environment variables. A value that does not parse throws `CACHE_ERR_ENV_INVALID` with the name, the value and the allowed values. */
+/**
+ * Reads environment variables. A value that does not parse throws `CACHE_ERR_ENV_INVALID` with the name, the value and the allowed values.
+ */
 export class EnvReader {
   readonly #env: Env
 
@@ -81,8 +83,8 @@ export function readCacheEnv (env: Env = process.env): CacheEnv {
 }
 
 /**
- * Returns the options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST`,
- * `CACHE_PATTERNS` and `CACHE_REDIS_ROLLOUT_PERCENT`. If the environment names Redis, `implementation` is `'redis'`, and the start fails unless
+ * Returns the options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST`, `CACHE_PATTERNS`
+ * and `CACHE_REDIS_ROLLOUT_PERCENT`. If the environment names Redis, `implementation` is `'redis'`, and the start fails unless
  * `@x/cache-redis` is registered.
  * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */

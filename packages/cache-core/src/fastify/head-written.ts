@@ -8,9 +8,9 @@ const kListeners = Symbol('@x/cache-core.head-listeners')
 type Raw = Pick<ServerResponse, 'writeHead'> & { [kListeners]?: HeadListener[] }
 
 /**
- * Calls `written` once, when the head of a response has been written. Only the `writeHead` of this response is replaced: a function that
- * replaced `writeHead` before may still set a cookie, after all onSend hooks. Fastify's onResponse hook comes too late, since it waits
- * until a slow client has read the body.
+ * Calls `written` once, when the head of a response has been written: replaces `writeHead` of this response alone. An onSend hook would be
+ * too early, since a function that replaced `writeHead` before may still set a cookie. Fastify's onResponse hook would be too late, since
+ * it waits until a slow client has read the body.
  * @param written called with the status, after all functions that replaced `writeHead` before; must not throw
  * @param failed called for each head that could not be written since it has an invalid field; Fastify writes another head instead
  */

@@ -5,8 +5,8 @@ import { isGone } from './client-gone.js'
 /** Milliseconds between two checks whether the clients of unanswered requests are still connected. */
 const LOOK_EVERY_MS = 1000
 /**
- * Milliseconds without a response after which a request counts as failed, as if a proxy had sent 504. If the client disconnects sooner, the
- * request is not counted as a failure of the app.
+ * Milliseconds without a response after which a disconnect of the client counts as a failure of the app, as if a proxy had sent 504. A
+ * disconnect before that time does not.
  */
 const FAILED_AFTER_MS = 5000
 
@@ -56,7 +56,7 @@ export class MeasuredRequests {
     this.#clock = clock
     const measured = this
     // The connections are checked once per second, since a listener for the end of each connection would cost every request more. A client
-    // that disconnects within the second is therefore not noticed.
+    // that sends its request and disconnects between two checks is therefore not noticed.
     const timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
     timer.unref()
     fastify.addHook('onClose', async function endMeasurement () {

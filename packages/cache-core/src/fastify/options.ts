@@ -87,8 +87,8 @@ export type CacheCoreOptions = Static<typeof coreSchema>
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 /**
- * Checks raw plugin options against a schema, and returns a copy with the defaults of the schema. Throws `CACHE_ERR_OPTION_INVALID` with the
- * path, the value and the allowed values.
+ * Checks raw plugin options against a schema, and returns a copy with the defaults of the schema. Throws `CACHE_ERR_OPTION_INVALID` with
+ * the path, the value and the allowed values.
  */
 export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S> {
   return checked(of, withDefaults(of, ownOf(raw)))

@@ -36,8 +36,8 @@ export function addRolloutRoutes (
 }
 
 /**
- * Refuses an action from the page of another origin (cross-site request forgery): the app's guard may accept a cookie or a password that the
- * browser sends by itself.
+ * Refuses an action from the page of another origin (cross-site request forgery): the app's guard may accept a cookie or a password that
+ * the browser sends by itself.
  */
 const refuseForeign: onRequestHookHandler = function refuseForeign (request, reply, done) {
   if (!isFromForeignOrigin(request)) return done()

@@ -40,8 +40,9 @@ export function isEntityTag (text: string): boolean {
 }
 
 /**
- * Makes an entity tag of any text, such as a version number; different texts have different entity tags. Characters that an entity tag
- * cannot contain are percent-encoded. A text that already is an entity tag is unchanged, except that `weak` adds `W/`.
+ * Makes an entity tag of any text, such as a version number. A text that already is an entity tag is unchanged, except that `weak` adds
+ * `W/`. Of all other texts, different ones have different entity tags: `%`, and each character that an entity tag cannot contain, is
+ * written as `%` with four hexadecimal digits.
  */
 export function toEntityTag (text: string, weak = false): string {
   const tag = parseEntityTag(text) ?? { weak, opaque: encodeOpaque(text) }

@@ -1,7 +1,7 @@
 /**
  * Whether the JSON text of a value may fit into `maxBytes`; `false` also for a value with parts that JSON changes, such as a `Map`, a `Set`
- * or bytes inside an object. With `isRich` such parts are allowed and count with their contents. The check visits at most `maxBytes` parts
- * of the value. Throws if a getter or a proxy of the value throws.
+ * or bytes. With `isRich` such parts are allowed and count with their contents. The check visits at most `maxBytes` parts of the value.
+ * Throws if a getter or a proxy of the value throws.
  */
 export function isWithinBytes (value: unknown, maxBytes: number, isRich = false): boolean {
   let left = maxBytes

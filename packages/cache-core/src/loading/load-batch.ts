@@ -29,8 +29,8 @@ export class LoadBatch<T> {
 
   /**
    * Makes the batch of some keys.
-   * @param scopes finds the loader run in which a load begins, so that a batch that waits for itself is detected; `undefined`: no other call
-   * joins the loads
+   * @param scopes finds the loader run in which a load begins, so that a batch that waits for itself is detected; `undefined`: no other
+   * call joins the loads
    */
   constructor (keys: readonly string[], loadMany: ManyLoader<T>, scopes?: LoadScopes) {
     this.#undecided = new Set(keys)
@@ -51,7 +51,7 @@ export class LoadBatch<T> {
     if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#begin()
   }
 
-  /** Records that a load of the key in the background has begun, the batch waits for its loader until `ended` settles. */
+  /** Records that a load of the key has begun in the background. The batch waits for the loader of that load until `ended` settles. */
   hold (key: string, ended: Promise<unknown>): void {
     this.#held.add(key)
     const end = (): void => {
@@ -90,7 +90,7 @@ export class LoadBatch<T> {
     const scope = new BatchScope(members.flatMap((member) => member.scope ?? []))
     void this.#load(keys, members, scope).then((loaded) => {
       scope.end()
-      // Each value is stored as soon as its loader has ended.
+      // The loaders return their values in slices, since the store of a value begins as soon as its loader has returned it.
       return inSlices(members, ({ load, resolve }) => { resolve(loaded.get(load.key) as T) })
     }, (error: unknown) => {
       scope.end()
@@ -127,7 +127,10 @@ class BatchContext<T> implements LoadManyContext {
     return (this.#signal ??= AbortSignal.any(this.#members.map(({ load }) => load.signal)))
   }
 
-  /** Returns a function that needs no `this`, so that a loader may destructure its argument. */
+  /**
+   * Returns a function that marks the value of a key as not to be stored. The function needs no `this`, so that a loader may destructure
+   * its argument.
+   */
   get skip (): (key: string) => void {
     return (key) => {
       for (const { load } of this.#members) if (load.key === key) load.skip()

@@ -18,14 +18,14 @@ export class Load implements LoadContext {
   }
 
   /**
-   * Returns a function that marks the loaded value as not to be stored. It needs no `this`, so that a loader may destructure its argument,
-   * and is made when the property is first read.
+   * Returns a function that marks the loaded value as not to be stored. The function needs no `this`, so that a loader may destructure its
+   * argument, and is made only for a loader that reads the property.
    */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }
 
-  /** Returns a function that needs no `this`, so that a loader may destructure its argument. */
+  /** Returns a function that returns the stale value. The function needs no `this`, so that a loader may destructure its argument. */
   get unchanged (): () => never {
     return () => {
       if (this.stale === undefined) throw new NothingStale()

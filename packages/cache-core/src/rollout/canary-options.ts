@@ -7,7 +7,7 @@ import { Cohorts } from './cohorts.js'
 import { defaultCriteria, type Criteria } from './criteria.js'
 import { rolloutProperties } from './rollout-options.js'
 
-/** The largest required sample. No stage reaches it: at 10 000 requests a second it would take three years. */
+/** The largest value that option `minSample` accepts. No stage reaches it: at 10 000 requests a second it would take three years. */
 const MAX_SAMPLE = 1e12
 
 const percentBelow100 = () => Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })
@@ -19,7 +19,7 @@ const goSchema = Type.Object({
   cacheErrorPercent: Type.Optional(percentBelow100()),
   /** The stage may go on only if the hit rate is above this percent. */
   hitPercent: Type.Optional(percentBelow100()),
-  /** The stage may go on only if the 99th percentile of the cached arm's durations is below this, in milliseconds. */
+  /** The stage may go on only if the 99th percentile of the cached arm's durations is below this number of milliseconds. */
   p99Ms: Type.Optional(Type.Number({ exclusiveMinimum: 0.1, maximum: 100_000 }))
 }, { additionalProperties: false })
 
@@ -46,7 +46,7 @@ const backSchema = Type.Object({
 const stageSchema = Type.Object({
   /** The share of subjects in the cached arm during the stage, in percent. */
   percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-  /** Hours for which the stage lasts at least; only minutes in which the percent of cached subjects was that of the stage count. */
+  /** Hours for which the stage lasts at least. A minute counts only if the percent of cached subjects in it was that of the stage. */
   holdHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760 })),
   /** The number of requests in the cached arm below which the stage neither goes on nor steps back, except for an error burst. */
   minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE })),

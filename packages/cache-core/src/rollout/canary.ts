@@ -26,7 +26,7 @@ export interface CanaryHost {
   readonly rollout: Rollout
   readonly clock: () => Clock
   readonly log: Log
-  /** Whether a registered implementation stores values; without one the arms do not differ, so no stage is compared. */
+  /** Whether the implementation in service stores values; without one that does, the arms do not differ, so no stage is compared. */
   readonly isServing: () => boolean
   /** Returns the counts of all cache calls in this process since its start, by arm. */
   readonly totals: () => ProcessCounts

@@ -2,8 +2,8 @@ import type { Difference } from './evidence.js'
 import { excessOver, SUSPECTED } from './sequential-test.js'
 
 /**
- * The logarithm of the likelihood ratio above which a share of failed requests is certainly too high. Chance alone exceeds it in one of
- * 10^7 evaluations; with one evaluation per minute that is less than once in ten years.
+ * The logarithm of the likelihood ratio above which a share of failed requests is certainly too high. Chance alone exceeds it in at most
+ * one of 10^7 evaluations; with one evaluation per minute that is less than once in ten years.
  */
 export const CERTAIN = Math.log(1e7)
 /**
@@ -13,7 +13,7 @@ export const CERTAIN = Math.log(1e7)
 const WINDOW_SUSPECTED = 3.1
 /**
  * The logarithm of the likelihood ratio that the counts of failures must exceed as well, once a sequential test has found a difference
- * between the arms. Two equal arms exceed it by chance once in 2000 comparisons.
+ * between the arms. Two equal arms exceed it by chance at most once in 2000 comparisons.
  */
 const FEW_CERTAIN = Math.log(2000)
 

@@ -9,23 +9,23 @@ export interface Criteria {
   readonly minSample: number
   /** Criteria for going on: all of them must hold before the next stage begins. */
   readonly go: {
-    /** The stage may go on only if the percentage of failures in the cached arm is below this. */
+    /** The stage may go on only if the percentage of failures in the cached arm is below this value. */
     readonly errorPercent?: number | undefined
-    /** The stage may go on only if the percentage of failed cache operations is below this. */
+    /** The stage may go on only if the percentage of failed cache operations is below this value. */
     readonly cacheErrorPercent?: number | undefined
-    /** The stage may go on only if the hit rate, in percent, is above this. */
+    /** The stage may go on only if the hit rate, in percent, is above this value. */
     readonly hitPercent?: number | undefined
-    /** The stage may go on only if the 99th percentile of the cached arm's durations, in milliseconds, is below this. */
+    /** The stage may go on only if the 99th percentile of the cached arm's durations, in milliseconds, is below this value. */
     readonly p99Ms?: number | undefined
   }
   /** Criteria for stepping back to the stage below: one of them suffices, once the evidence shows with certainty that it is met. */
   readonly back: {
     /**
-     * The stage steps back if the percentage of failures in the cached arm is above this, and above that of the control arm if there is
-     * one.
+     * The stage steps back if the percentage of failures in the cached arm is above this value, and above that of the control arm if there
+     * is one.
      */
     readonly errorPercent?: number | undefined
-    /** The stage steps back if the percentage of failed cache operations is above this. */
+    /** The stage steps back if the percentage of failed cache operations is above this value. */
     readonly cacheErrorPercent?: number | undefined
     /**
      * The stage steps back if the hit rate is lower by more than this many percentage points than in the same hour of the stage's first

@@ -55,7 +55,7 @@ export class RatioSums {
 
   write (writer: ByteWriter): void {
     for (const value of [this.blocks, this.count, this.reads]) writer.integer(value)
-    // Sums of squares are written as doubles: at some thousand reads per second they exceed the range of safe integers within a week.
+    // Sums of squares are written as doubles: at 8000 reads per second they exceed the range of safe integers within a week.
     for (const value of [this.#counts2, this.#product, this.#reads2]) writer.double(value)
   }
 

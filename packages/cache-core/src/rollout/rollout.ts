@@ -47,7 +47,7 @@ export function bucketsOf (percent: number): number {
 export class Rollout {
   /** Whether the rollout caches all keys and subjects, so that no decision is needed. A field, since every call of the cache reads it. */
   isComplete = true
-  /** Whether the percent of cached subjects is 0 or 100, so that no subject must be known. */
+  /** Whether all subjects are in one arm, for all key patterns, and no requests are measured, so that no subject must be known. */
   isAllOrNothing = true
   /** Whether any key pattern has a percent of its own. */
   hasPatternPercents = false
@@ -67,7 +67,7 @@ export class Rollout {
   /**
    * Creates a rollout with the default settings.
    * @param changed receives the new percent after each change of the percent
-   * @param allowed receives the allowed key patterns before the first read of their keys
+   * @param allowed receives the key patterns that an operator allows, or gives a percent of their own, as soon as they are set
    */
   constructor (changed: (percent: number) => void = () => {}, allowed: (patterns: readonly string[]) => void = () => {}) {
     this.#changed = changed

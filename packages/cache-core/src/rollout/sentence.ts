@@ -18,8 +18,8 @@ const CONFIDENCE = 1.96
 const MIN_GROUPS = 5
 const MIN_REQUESTS = 1000
 /**
- * The logarithm of the likelihood ratio above which two shares of failed requests count as different. Two equal arms exceed it by chance
- * once in 20 comparisons.
+ * The logarithm of the likelihood ratio above which two shares of failed requests count as different. Two equal arms exceed it by chance at
+ * most once in 20 comparisons.
  */
 const DIFFERS = Math.log(20)
 

@@ -21,8 +21,8 @@ export class SharedState {
   /** Set if the stored state document cannot be used: it has another format, or is damaged. */
   unreadable: Problem | undefined
   /**
-   * The time by the local clock since which the rollout store has no state document and this process knows none; `undefined`: there is a
-   * document.
+   * The time by the local clock since which the rollout store has no state document and this process knows no state; `undefined`: one of
+   * them is known.
    */
   #emptySince: number | undefined
   readonly #calls: () => StoreCalls
@@ -109,7 +109,8 @@ export class SharedState {
   }
 
   /**
-   * Returns the milliseconds for which the rollout store has had no state document and this process has known none; 0: there is a document.
+   * Returns the milliseconds for which the rollout store has had no state document and this process has known no state; 0: one of them is
+   * known.
    */
   emptyForMs (): number {
     return this.#emptySince === undefined ? 0 : this.#clock().now() - this.#emptySince

@@ -11,16 +11,17 @@ const MIN_MINUTES = 60
 const MIN_REQUESTS = 1000
 
 /**
- * The latency quantiles of the last whole hour, as buckets of `LatencySketch`, in the groups that are in the control arm of a stage. The
- * same groups are used during the stage and before it, so that both periods are measured by the same threshold. A threshold is computed
- * before the minute that is compared with it, since the slow requests of that minute would raise it.
+ * The latency quantiles of the last whole hour, or of a longer time that has 1000 requests, as buckets of `LatencySketch`, in the groups
+ * that are in the control arm of a stage. The same groups are used during the stage and before it, so that both periods are measured by the
+ * same threshold. A threshold is computed before the minute that is compared with it, since the slow requests of that minute would raise
+ * it.
  */
 export class Thresholds {
   #sketch = new LatencySketch()
   #minutes = 0
   #buckets: readonly number[] | undefined
 
-  /** The buckets of durations above which a request counts as slower than p50, p95 and p99; `undefined` in the first hour. */
+  /** The buckets of durations above which a request counts as slower than p50, p95 and p99; `undefined` until they are computed first. */
   get buckets (): readonly number[] | undefined { return this.#buckets }
 
   /** Adds the request durations of one minute, of the groups of subjects from `first` on. */

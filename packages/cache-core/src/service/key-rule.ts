@@ -7,7 +7,7 @@ export class KeyRule {
   readonly #check: ((value: unknown) => Refusal) | undefined
   readonly #suffix: string
   readonly #neighbours: readonly string[]
-  /** Whether it was reported that a stored value, or a loaded one, does not pass. */
+  /** Whether a value that does not match the schema was reported: a stored one, a loaded one. */
   readonly reported = { stored: false, loaded: false }
 
   /**
@@ -27,8 +27,9 @@ export class KeyRule {
   }
 
   /**
-   * Returns the keys that a removal removes: of this version, of those before and after it, and without a version. Processes of the version
-   * before may still run, and after a rollback the version after it is deployed again while its entries live.
+   * Returns the keys that a removal removes: the key with this version, with the versions before and after it, and without a version.
+   * Processes with the version before may still run. After a rollback, the version after may be deployed again while its entries still
+   * exist.
    */
   removedBy (key: string): string[] {
     return [key + this.#suffix, ...this.#neighbours.map((suffix) => key + suffix)]

@@ -211,8 +211,8 @@ export class CacheRegistry {
 }
 
 /**
- * Returns the name of an implementation: the given name, else that of its class, else its property `name`. `undefined`: the class has no
- * name, or a name that a bundler made.
+ * Returns the name of an implementation: the given name, else that of its class, else its property `name`, else `custom` for a plain
+ * object. `undefined`: the class has no name, or a name that a bundler made.
  */
 function nameOf (impl: Cache, name: string | undefined): string | undefined {
   for (const method of ['get', 'set', 'del'] as const) {

@@ -22,8 +22,8 @@ export class Costs {
   /** Seconds of reads of the cache, whether they found a value or not. */
   read = 0
   /**
-   * Seconds of stores and of `touch` calls, with the leases and snapshots of tags that stores need. Callers of `getOrSet` do not wait for
-   * these operations.
+   * Seconds of stores and of `touch` calls, with the leases and snapshots of tags that stores need. Callers of `getOrSet` wait for the
+   * leases and snapshots, but not for the stores.
    */
   store = 0
   /** Seconds of removals of entries by key. */

@@ -35,8 +35,8 @@ export class Counters {
   }
 
   /**
-   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load. Hits before the first load that
-   * succeeded in the process count with its duration; without such a load it is 0.
+   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load. Hits before the first successful load
+   * count with the duration of that load; 0 as long as no load has succeeded.
    */
   get savedSeconds (): number {
     this.valueHits()
@@ -60,8 +60,8 @@ export class Loads {
   readonly durations = new DurationHistogram()
   failures = 0
   /**
-   * The number of loads that succeeded, and their seconds: a hit saves a load with a value. A load that fails takes as long as its time limit,
-   * or no time at all.
+   * The number of loads that succeeded, and the sum of their seconds. Failed loads do not count: a hit saves a load with a value, and a
+   * load that fails takes as long as its time limit, or no time at all.
    */
   readonly succeeded = { count: 0, sum: 0 }
   /** The moving average of the durations of loads that succeeded in seconds, over about the last 16 of them. */
@@ -92,7 +92,7 @@ export class ImplStats {
   /** Histograms of the durations of cache operations, by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
-  /** The counters of the last key. Most traffic has long runs of keys of one pattern, whose counters need not be searched. */
+  /** The counters of the last key, which are tried first, since most traffic has long runs of keys of one pattern. */
   #last: Counters | undefined
   /** The number of synchronous reads until the next one of the sample. */
   #untilSample = gapOfSample()

@@ -50,7 +50,7 @@ export class Doubts {
     if (seen === undefined || seen.change !== undefined || seen.samples >= SAMPLES) return
     seen.samples++
     const serializer = this.#serializer()
-    // What a serializer of the app keeps is known to the app alone.
+    // Values are not checked if the app has a serializer of its own, since only the app knows which values that serializer preserves.
     if (typeof serializer === 'object') return
     seen.change = changeOf(value, serializer)
     if (seen.change === undefined) return
@@ -59,7 +59,10 @@ export class Doubts {
     this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: ${name} does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers${advice}`)
   }
 
-  /** Checks the key, the times and the tags of a call, such as `touch`, that has no value; returns what was seen of the pattern. */
+  /**
+   * Checks the key, the times and the tags of a call, such as `touch`, that has no value. Returns the findings on the key pattern so far;
+   * `undefined`: the key is that of a stored response.
+   */
   lookAtCall (keyPattern: string, key: string, options: DoubtedOptions, tags = options.tags): Seen | undefined {
     // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so a mistake would not be the
     // app's.
@@ -76,7 +79,10 @@ export class Doubts {
     return seen
   }
 
-  /** Checks the names in a removal: the entries of a complete key or tag remain, so their readers would get stale values. */
+  /**
+   * Checks the keys or tags of a removal: if a name has a failed interpolation, the entries of the complete name remain, and readers get
+   * stale values.
+   */
   lookAtRemoval (kind: 'key' | 'tag', names: readonly string[], patternOf: (name: string) => string): void {
     for (const name of names) {
       const hollow = isResponse(name) ? undefined : HOLLOW.exec(name)?.[1]
@@ -99,8 +105,8 @@ export class Doubts {
   }
 
   /**
-   * Returns the first member of a pattern's values that the serializer changes or refuses, such as `Date at .createdAt`; `undefined`: no such member
-   * was found.
+   * Returns the first member of a pattern's values that the serializer changes or refuses, such as `Date at .createdAt`; `undefined`: no
+   * such member was found.
    */
   changeIn (keyPattern: string): string | undefined {
     return this.#seen.get(keyPattern)?.change

@@ -5,7 +5,8 @@ import type { ShadowOutcome } from './shadow-stats.js'
 
 /**
  * The outcome of a read. `stale`: an entry past its ttl was served, which counts as a hit. `miss`: no valid entry was found, or the key is
- * outside of the rollout. `failed`: `get` or `getEntry` of the implementation returned an error; in `getOrSet` a load follows, a `miss`.
+ * outside of the rollout. `failed`: `get` or `getEntry` of the implementation returned an error; a failed read of `getOrSet` is a `miss`,
+ * since a load follows.
  */
 export type ReadOutcome = 'hit' | 'stale' | 'miss' | 'failed'
 

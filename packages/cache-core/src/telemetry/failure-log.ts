@@ -25,7 +25,8 @@ export class FailureLog {
   }
 
   note (impl: string, operation: string, error: CacheError, keyPattern?: string): void {
-    // Other errors, such as those of a store that is away, concern all patterns: a kind for each of them would be a hundred lines a minute.
+    // Errors of other codes, such as those of a store that cannot be reached, concern all key patterns: one kind per key pattern would give
+    // a hundred log lines a minute.
     const own = keyPattern !== undefined && OF_CALLS.has(error.code) ? { keyPattern } : {}
     const kind = [impl, operation, errorType(error), ...Object.values(own)].join(' ')
     const count = this.#counts.get(kind)

@@ -40,8 +40,8 @@ export type PatternFailed = (how: string, cause?: unknown) => void
 export class KeyPatterns {
   /** The known metric labels by their text. Each text is a copy, since a slice of a key would hold the key in memory. */
   readonly #known = new Map<string, string>()
-  // The pattern, with its colon, of the last key that got a label. Most traffic has long runs of keys of one pattern, whose label need not
-  // be searched.
+  // The pattern, with its colon, of the last key that got a label. It is compared first, since most traffic has long runs of keys of one
+  // pattern.
   #lastPrefix = ':'
   #lastPattern = OTHER
   max = MAX_KEY_PATTERNS

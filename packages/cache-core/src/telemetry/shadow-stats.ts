@@ -5,7 +5,7 @@ export const SHADOW_OUTCOMES = ['match', 'mismatch', 'explained', 'differs', 'ab
  * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry was stale. `explained`: the entry
  * differed, and was invalidated within 5 s. `differs`: only members that differ on every load differed. `absent`: no fresh entry.
  * `undecided`: the entry ends within the 5 s, or is newer than the load. `failed`: the read failed, or the value has no stored form.
- * `dropped`: too many comparisons were in flight, or the value was too large.
+ * `dropped`: too many comparisons were in flight, or the value was too large or had parts, such as a `Map`, that the serializer changes.
  */
 export type ShadowOutcome = typeof SHADOW_OUTCOMES[number]
 

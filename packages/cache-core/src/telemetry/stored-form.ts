@@ -22,8 +22,8 @@ export function isKeptByRich (change: string): boolean {
 }
 
 /**
- * Returns the first member of a value that the serializer (JSON by default) changes or refuses, with its path: `Date at.createdAt`, `NaN
- * at.items[3]`, or `Map` for the value itself. `undefined`: no such member is among the first 1000. An object's member that is `undefined`
+ * Returns the first member of a value that the serializer (JSON by default) changes or refuses, with its path: `Date at .createdAt`, `NaN
+ * at .items[3]`, or `Map` for the value itself. `undefined`: no such member is among the first 1000. An object's member that is `undefined`
  * counts as unchanged: reading it after a hit gives `undefined`, too. Getters are not called, and a proxy that throws counts as unchanged.
  */
 export function changeOf (value: unknown, serializer: SerializerName = 'json'): string | undefined {

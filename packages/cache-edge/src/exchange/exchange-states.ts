@@ -25,8 +25,8 @@ export type ForwardState =
    */
   | { readonly kind: 'waiting'; readonly flight: HandlerFlight; readonly isLate: boolean; readonly until: number }
   /**
-   * The request joined late (see `isLate`), so the tags of the run are compared with their snapshot again: an invalidation since then would make
-   * the response stale for this request.
+   * The request joined late (see `isLate`), so the tags of the run are compared with their snapshot again: an invalidation since then would
+   * make the response stale for this request.
    */
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
   /** The request runs the handler, and requests with this key join the handler run; `undefined`: no request joins it. */
@@ -116,6 +116,6 @@ export function conclusionOf (
 /** Returns the reason why a response is not stored, if a change of the route or of the app could make it storable. */
 function unstoredOf (end: Outcome | Failure, judged: Unstored | undefined, status: number): Unstored {
   if (typeof end === 'object' && 'unstored' in end) return end.unstored
-  // The handler sent no response and its client is connected, so the app wrote the head itself: the reply is hijacked (`reply.hijack()`).
+  // The handler sent no response and the client is connected, so the app wrote the head itself: the reply is hijacked (`reply.hijack()`).
   return end === 'replaced' && status === 0 ? { reason: 'hijacked' } : judged ?? { reason: undefined }
 }

@@ -34,7 +34,7 @@ export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'seria
 /** A response that is not stored. `reason`: why; `undefined`: another response was sent in its place. */
 export interface Unstored {
   readonly reason: UnstoredReason | undefined
-  /** The header names in the response's `Vary` that cannot be part of the cache key. */
+  /** The header names in the response's `Vary` that are not part of the cache key. */
   readonly vary?: readonly string[]
   readonly response?: undefined
 }
@@ -152,8 +152,8 @@ type Vary = string | readonly string[] | undefined
 
 /**
  * Whether a hook names this header in `Vary` for a change that it makes to every response, stored or not: an encoding of the body, or
- * headers of CORS (Fetch §3.2.5). With `store: true` the handler sees `Origin` and `Accept-Encoding` only if the policy's `vary` names
- * them. Otherwise the handler's response does not depend on these two headers.
+ * headers of CORS (Fetch, "CORS protocol and HTTP caches"). With `store: true` the handler sees `Origin` and `Accept-Encoding` only if the
+ * policy's `vary` names them. Otherwise the handler's response does not depend on these two headers.
  */
 function isOfWrapping (name: string, isEncoded: boolean): boolean {
   return name === 'origin' || (name === 'accept-encoding' && !isEncoded)

@@ -183,7 +183,7 @@ export class LeadingRun implements RunListener {
     if (this.#found !== undefined && !flight.isSuperseded) await this.#invalidate()
   }
 
-  /** Renews the stored response by the handler's 304; if the 304 is for another representation, runs the handler again without validators. */
+  /** Renews the stored response by the handler's 304; for a 304 of another representation, runs the handler again without validators. */
   async #validate (): Promise<void> {
     const request = this.#request
     const recorded = this.#recorded

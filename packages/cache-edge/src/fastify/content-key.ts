@@ -32,7 +32,7 @@ export const hashContent: preParsingHookHandler = function hashContent (request,
       next()
     }
   })
-  // Fastify compares this property with `Content-Length` if an earlier hook has decoded the content.
+  // Fastify compares `receivedEncodedLength` with `Content-Length` if an earlier hook has decoded the content.
   Object.defineProperty(hashed, 'receivedEncodedLength', { get: () => (payload as { receivedEncodedLength?: number }).receivedEncodedLength })
   // An error of the payload reaches the parser through the hashed stream, which the parser reads, so the callback of `pipeline` is empty.
   beforeFirstRead(hashed, () => { pipeline(payload as NodeJS.ReadableStream, hashed, () => {}) })

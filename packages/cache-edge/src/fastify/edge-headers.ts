@@ -98,8 +98,8 @@ export class EdgeHeaders {
   }
 
   /**
-   * Whether `If-None-Match` of a request has exactly this ETag, as a browser sends it, and the request has no other precondition except a
-   * date.
+   * Whether `If-None-Match` of a request has exactly this ETag, as a browser sends it, and the request has no other precondition except
+   * `If-Modified-Since`.
    */
   hasTag ({ raw: { headers } }: RawRequest, etag: string | undefined): boolean {
     return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined

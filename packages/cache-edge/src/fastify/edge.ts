@@ -90,7 +90,7 @@ export class Edge {
     surround(route, (isCurrent) => this.#hooksOf(route, rule, isCurrent))
     const methods = [route.method].flat().map((method) => method.toUpperCase())
     if (methods.includes('QUERY') && rule !== undefined && rule !== 'personal') route.preParsing = [...[route.preParsing ?? []].flat(), hashContent]
-    // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
+    // Routes that have only safe methods, such as GET, do not get the hook `noteWrite`, which would slow them down.
     if (methods.some((method) => !SAFE_METHODS.has(method))) {
       const noteWrite: onRequestHookHandler = (request, _reply, done) => {
         if (!SAFE_METHODS.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)

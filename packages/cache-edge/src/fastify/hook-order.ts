@@ -22,9 +22,9 @@ const NAMES: Readonly<Record<keyof Surrounding, string>> = { first: 'tagBody', b
  * Puts hooks around those of a route, and around those that onRoute hooks of later plugins add. The body of a HEAD is dropped after the
  * last of them, so that its fields are those of the GET (RFC 9110 §9.3.2).
  *
- * A later plugin may replace the route's hooks by functions that call them, as `@fastify/otel` does, and hooks within such functions are not
- * found among the others. `make` is therefore called again after each assignment; hooks that it made before must do nothing, which their
- * `isCurrent` returns.
+ * A later plugin may replace the route's hooks by functions that call them, as `@fastify/otel` does, and hooks within such functions are
+ * not found among the others. `make` is therefore called again after each assignment. Hooks from an earlier call of `make` must do nothing;
+ * their `isCurrent` returns `false`.
  */
 export function surround (route: RouteOptions, make: (isCurrent: () => boolean) => Surrounding): void {
   const own = new WeakSet<onSendHookHandler>()

@@ -41,8 +41,8 @@ export function serializerOf (reply: FastifyReply): unknown {
 export const UNKNOWN: unknown = NONE
 
 /**
- * The fields that were set by `reply.header()`, with lower-case names, in the object that Fastify holds; `undefined`: this version of Fastify
- * has no such slot. `reply.getHeaders()` copies the fields, and `reply.header()` makes a lower-case text of each name.
+ * The fields that were set by `reply.header()`, with lower-case names, in the object that Fastify holds; `undefined`: this version of
+ * Fastify has no such slot. `reply.getHeaders()` copies the fields, and `reply.header()` makes a lower-case text of each name.
  */
 export function fieldsOf (reply: FastifyReply): Record<string, unknown> | undefined {
   const known = (reply as unknown as Slotted)[headers.last] ?? headers.read(reply)
@@ -176,8 +176,9 @@ export class ReplacedProperties {
 }
 
 /**
- * Makes accessors for parts of a Fastify request (`id`, `ip`, `ips`). Data properties would not notice a read, and `ReplacedProperties` would
- * have to compute `ip` for each request. The accessors stay on the request: their removal costs more than the handler of a small page.
+ * Makes accessors for parts of a Fastify request (`id`, `ip`, `ips`). Data properties would not notice a read, and `ReplacedProperties`
+ * would have to compute `ip` for each request. The accessors stay on the request: their removal costs more than the handler of a small
+ * page.
  */
 export function requestAccessors<R extends FastifyRequest> (
   parts: readonly string[], read: (request: R, part: string) => unknown, write: (request: R, part: string, value: unknown) => void

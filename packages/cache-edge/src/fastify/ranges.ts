@@ -8,8 +8,8 @@ import { dropBodyFields, isFromStore } from './written-headers.js'
 const OF_WHOLE_CONTENT = ['content-length', 'content-digest', 'content-md5', 'digest']
 
 /**
- * Cuts the ranges that a request asks for from a stored 200, once all hooks have seen and perhaps changed the body (RFC 9110 §14.2). Returns
- * the payload to send; a stream is sent whole.
+ * Cuts the ranges that a request asks for from a stored 200, once all hooks have seen and perhaps changed the body (RFC 9110 §14.2).
+ * Returns the payload to send; a stream is sent whole.
  */
 export function cutRanges (request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   const { headers, method } = request.raw

@@ -136,7 +136,7 @@ export class ReadyHits {
       full: new TimedFields(served),
       notModified: new TimedFields(Object.fromEntries(Object.entries(served).filter(([name]) => !DROPPED_FROM_304.has(name)))),
       last: isRemoving ? undefined : Object.entries(finished).filter(([name, value]) => served[name] !== value),
-      // Fastify completes the type of a JSON text alone, so such a body is sent as text.
+      // Fastify adds a `charset` to the type of a JSON body only if it gets the body as text, so such a body is not sent as bytes.
       isTypeKept: !head.isText || sentType(head) === head.headers['content-type']
     }
   }

@@ -5,8 +5,8 @@ const TOKEN = '[!#$%&\'*+\\-.^_`|~\\dA-Za-z]+'
 const MEDIA_TYPE = new RegExp(`^(?<type>${TOKEN}/${TOKEN})(?:[ \\t]*;[ \\t]*${TOKEN}=(?:${TOKEN}|"[ !#-\\[\\]-~]*"))*$`)
 
 /**
- * The `Content-Type` that Fastify sends with a stored response: it adds a `charset` to the type of a JSON text without one. `undefined`: the
- * response has no type; `'unclear'`: Fastify may send another type.
+ * The `Content-Type` that Fastify sends with a stored response: Fastify adds a `charset` to the type of a JSON text that names none.
+ * `undefined`: the response has no type; `'unclear'`: Fastify may send another type.
  */
 export function sentType ({ headers: { 'content-type': type }, isText }: StoredHead): string | undefined {
   if (type === undefined) return undefined

@@ -47,8 +47,8 @@ export class StoredResponses {
     const age = ageOf(response, timeOf(answer))
     // A response that was validated but not stored counts as the handler's own response, since its cookies are for this client.
     setFromStore(reply, status?.hit === true || status?.stored !== false)
-    // The result of the preconditions is determined before headers are written, so that fields that a 304 omits are not set. A computed ETag
-    // counts only if no hook may change the body.
+    // The result of the preconditions is determined before headers are written, so that fields that a 304 omits are not set. A computed
+    // ETag counts only if no hook may change the body.
     const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) &&
       (response.isTagOfBody !== true || !mayChangeBody(reply.request))
     setStoredFields(reply, response, isNotModified)

@@ -1,7 +1,7 @@
 import { joinLines } from '@x/cache-core/suite'
 
 const TOKEN = /^[A-Za-z*][!#$%&'*+\-.^_`|~:/\dA-Za-z]*$/
-// The largest integer of a structured field (RFC 8941 §3.3.1).
+// The largest integer of a structured field (RFC 9651 §3.3.1).
 const MAX_INTEGER = 999_999_999_999_999
 
 /** The reason why a request is forwarded to the handler (RFC 9211 §2.2). */
@@ -53,7 +53,7 @@ export function appendCacheStatus (existing: string | readonly string[] | undefi
   return upstream === undefined || upstream.trim() === '' ? own : `${upstream}, ${own}`
 }
 
-/** A parameter of `Cache-Status` with an integer (RFC 8941 §3.3.1): fractions are truncated; a parameter without a number is omitted. */
+/** A parameter of `Cache-Status` with an integer (RFC 9651 §3.3.1): fractions are truncated; a parameter without a number is omitted. */
 function integer (name: string, value: number | undefined): string[] {
   if (value === undefined || Number.isNaN(value)) return []
   return [`${name}=${Math.trunc(Math.min(Math.max(value, -MAX_INTEGER), MAX_INTEGER))}`]
@@ -63,7 +63,7 @@ function textItem (text: string): string {
   return TOKEN.test(text) ? text : quoted(text)
 }
 
-/** A quoted string for `Cache-Status` (RFC 8941 §3.3.3), which may have only printable ASCII characters. */
+/** A quoted string for `Cache-Status` (RFC 9651 §3.3.3), which may have only printable ASCII characters. */
 function quoted (text: string): string {
   return `"${text.replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }

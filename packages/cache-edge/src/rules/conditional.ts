@@ -11,7 +11,9 @@ export interface Selected {
   /** The value of the field `ETag`; a value that is not an entity tag is ignored. */
   readonly etag: string | undefined
   readonly lastModified: string | undefined
-  /** Suffixes that a proxy in front adds to the ETags of compressed responses; `If-None-Match` matches with and without one. Default: none. */
+  /**
+   * Suffixes that a proxy in front adds to the ETags of compressed responses; `If-None-Match` matches with and without one. Default: none.
+   */
   readonly etagSuffixes?: readonly string[] | undefined
   /** The present time in milliseconds of the epoch. Default: the time of `Date.now`. */
   readonly now?: number

@@ -14,8 +14,8 @@ export interface SearchVariance {
 }
 
 /**
- * The variance in a `No-Vary-Search` (draft-ietf-httpbis-no-vary-search §4). `undefined`: the whole query counts, since the field is absent,
- * invalid or too long.
+ * The variance in a `No-Vary-Search` (draft-ietf-httpbis-no-vary-search §4). `undefined`: the whole query counts, since the field is
+ * absent, invalid or too long.
  */
 export function varianceIn (field: Parameters<typeof joinLines>[0]): SearchVariance | undefined {
   const text = joinLines(field)

@@ -43,7 +43,7 @@ export interface Policy<R = never> {
   /** The `Cache-Control` that responses get; `undefined`: the policy sets none. */
   readonly cacheControl: string | undefined
   readonly cdnCacheControl: string | undefined
-  /** Seconds for which a response is fresh in the cache of this process. */
+  /** Seconds for which a stored response is fresh. */
   readonly lifetime: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number

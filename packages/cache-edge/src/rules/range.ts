@@ -10,7 +10,10 @@ const MAX_RANGES = 16
  * §15.3.7.2).
  */
 const MAX_GAP = 80
-/** The minimum number of milliseconds between `Last-Modified` and `Date` for the date to be a strong validator (RFC 9110 §8.8.2.2). */
+/**
+ * The minimum number of milliseconds between `Last-Modified` and `Date` for the date to be a strong validator. RFC 9110 §8.8.2.2 asks for
+ * one second; a minute also allows for two clocks that differ.
+ */
 const STRONG_AFTER_MS = 60_000
 const UNIT = /^bytes=/i
 const INT_RANGE = /^(\d+)-(\d*)$/

@@ -54,8 +54,8 @@ function isNegotiating (name: string): boolean {
 }
 
 /**
- * The request headers that the handler of a stored route sees: those in the cache key, the target of the key, and the validators of the
- * stored response.
+ * The request headers that the handler of a stored route sees: those in the cache key, those that name the target URI, and the validators
+ * of the stored response.
  * @param headers of the request as the client sent it
  * @param stale the stored response that the handler may validate
  * @param also further names of headers that the handler may see

@@ -6,8 +6,8 @@ import { pathOf } from './path.js'
 const MAX_LENGTH = 1000
 
 /**
- * The most recent `No-Vary-Search` of each path in this process, bounded. Paths are stored per host. A forgotten path costs one run of the
- * handler.
+ * The most recent `No-Vary-Search` of each path in this process, bounded. Paths are stored per origin. A forgotten path costs one run of
+ * the handler.
  */
 export class SearchVariances {
   static readonly MAX = 1000

@@ -6,7 +6,7 @@ export interface StoredHead {
   readonly status: number
   /** The header fields of the response, with lower-case names; a field that was sent in several lines is a list. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** Whether hooks receive the stored body as a string, since the handler sent a string. */
+  /** Whether hooks receive the stored body as a string, since the handler sent a string or an object. */
   readonly isText: boolean
   /** The `ETag` of the representation; `undefined`: it has no entity tag. */
   readonly etag: string | undefined

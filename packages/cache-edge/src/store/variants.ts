@@ -101,7 +101,7 @@ export class Variants {
 
   /**
    * Stores a response as a variant of its URL. `false`: the cache refuses the response, or the URL has the maximum number of
-   * representations, and each of them was requested more often than this one.
+   * representations, and each of them was requested more often than the new one.
    * @param uriTag the tag that all representations of the URL have
    */
   async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
@@ -181,8 +181,8 @@ export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): numbe
 }
 
 /**
- * A response that the handler has just sent, in a form that can be served. Each body is a copy, since an onSend hook may change it in place
- * while other requests wait for the response.
+ * A response that the handler has just sent, in a form that can be served. `body` gives a copy each time, since an onSend hook may change
+ * it in place while other requests wait for the response; `sendable` gives the recorded bytes.
  */
 export function servable (response: StoredResponse): Servable {
   return { head: response, body: () => Buffer.from(response.body), sendable: () => response.body, text: () => response.body.toString() }

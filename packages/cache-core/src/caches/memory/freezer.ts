@@ -11,7 +11,9 @@ const REMEMBERED = 4096
 
 /** Freezes values that were parsed from JSON, and counts the bytes that they use in the heap. */
 export class Freezer {
-  /** Hashes of the property names and short texts that were counted before: V8 stores each of them once, so their bytes count once. */
+  /**
+   * The property names and short texts that were counted before, by a hash of each: V8 stores each of them once, so their bytes count once.
+   */
   #known: string[] | undefined
 
   /**
@@ -37,7 +39,7 @@ export class Freezer {
     return bytes
   }
 
-  /** Removes all recorded hashes of texts, and frees their memory. */
+  /** Removes all recorded names and texts, and frees their memory. */
   clear (): void {
     this.#known = undefined
   }

@@ -32,7 +32,7 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry, Serializes 
   readonly #locks = new MemoryLocks()
   readonly #now: () => number
   readonly #bounds: MemoryBounds
-  /** The serializer; `undefined`: no option and no registry has named one, and it is JSON. */
+  /** The serializer that the option or a registry names; `undefined`: neither has named one, so that values are stored as JSON. */
   #serializer: SerializerName | undefined
   /** Freezes stored values; `undefined` unless `isolation` is `'freeze'`. */
   readonly #freezer: Freezer | undefined
@@ -56,7 +56,10 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry, Serializes 
    */
   get bytes (): number { return this.#bounds.bytes }
 
-  /** Uses the limits of the registry that last put the cache into service, and its serializer unless an option names one. */
+  /**
+   * Uses the limits of the registry that last put the cache into service. Without option `serializer` the cache uses the serializer of the
+   * first such registry.
+   */
   [joinRegistry] ({ limits, serializer }: RegistrySettings): void {
     this.#bounds.limits = limits
     this.#serializer ??= serializer

@@ -42,7 +42,7 @@ export class MemoryEntries {
   /** Bytes of the keys, the values and the arrays of tags of all entries. */
   get contentBytes (): number { return this.#contentBytes }
 
-  /** Returns the room (a group of entries that evict one another) with this number; `undefined`: no entry is in it. */
+  /** Returns the room (a group of entries that evict one another) with this number; `undefined`: no entry was ever in it. */
   room (room: number): Room | undefined { return this.#rooms?.get(room) }
 
   /** Bytes of the keys and values of all entries, and of the arrays and the map in which they are found. */
@@ -78,7 +78,7 @@ export class MemoryEntries {
 
   /**
    * Stores an entry under a key that has no entry. Afterwards there may be one entry more than `maxEntries`: the caller evicts one.
-   * @param room the room of the entry, by default the room of stored responses if the key is that of a response; `undefined`: no room
+   * @param room the room of the entry; without it the room of stored responses if the key is that of a response, else no room
    */
   add (key: string, entry: NewEntry, room = isResponse(key) ? RESPONSES : undefined): void {
     if (this.#free === 0) this.#grow()

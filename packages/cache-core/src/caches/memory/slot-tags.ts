@@ -1,7 +1,10 @@
 import { listOf } from './list-of.js'
 import { isFreshState, isValidState, type TagState } from './memory-tags.js'
 
-/** Bytes of the tags in each slot: those of all entries, of entries with more than two tags, and of versions other than 0. */
+/**
+ * Bytes per slot of the arrays that hold the tags of entries: `tags` for the first two tags, `more` for further tags, `versions` for the
+ * versions.
+ */
 const BYTES = { tags: 16, more: 8, versions: 8 }
 const NONE: readonly TagState[] = []
 

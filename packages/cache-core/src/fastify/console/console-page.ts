@@ -9,8 +9,8 @@ const SCRIPTS = ['elements.js', 'formats.js', 'sections.js', 'chart.js', 'now.js
 export interface RenderedPage { readonly html: string; readonly policy: string }
 
 /**
- * The page that `GET /internal/cache` sends to a browser: one document with its style and scripts, which ask for JSON of the same origin. It
- * holds no number and no name of the app, so it is the same for each request.
+ * The page that `GET /internal/cache` sends to a browser: one document with its style and scripts, which ask for JSON of the same origin.
+ * It holds no number and no name of the app, so it is the same for each request.
  */
 export class ConsolePage {
   readonly #scripts = SCRIPTS.map((name) => new URL(name, FOLDER))

@@ -9,8 +9,8 @@ export const MAX_VALUE_BYTES = 256 * 1024
 export type Form = IsolatedByName
 
 /**
- * Returns the stored form of a value; `too large` if it exceeds `MAX_VALUE_BYTES`; `none` if no cache can store the value, or if its getter
- * or proxy throws.
+ * Returns the stored form of a value; `too large` if it exceeds `MAX_VALUE_BYTES`, or if it has parts such as a `Map` that JSON changes and
+ * `serializer` is `json`; `none` if no cache can store the value, or if its getter or proxy throws.
  */
 export function formOf (value: unknown, serializer: SerializerName | Serializer): Form | 'too large' | 'none' {
   try {

@@ -49,7 +49,7 @@ export interface ChecksDeps {
 
 /**
  * Decides whether a mismatch shows a stale entry. Three cases show none: this process invalidated the entry within 5 s; the entry is gone
- * or replaced after 5 s; or the differing members differ on every load.
+ * or replaced after 5 s, although its ttl has not ended; or the differing members differ on every load.
  */
 export class MismatchChecks {
   readonly #deps: ChecksDeps
@@ -121,7 +121,8 @@ export class MismatchChecks {
   }
 
   /**
-   * Ends the check of a mismatch with an outcome. `undefined`: the check counts as a stale entry, unless its members differ on every load.
+   * Ends the check of a mismatch with an outcome. `undefined`: the mismatch counts as a stale entry, unless its members differ on every
+   * load; the check then waits until that is known.
    */
   #decide (check: Check, outcome: 'explained' | 'undecided' | 'failed' | undefined): void {
     const { keyPattern, paths } = check.first
@@ -134,7 +135,7 @@ export class MismatchChecks {
     for (const waiting of this.#waiting.keys()) if (waiting.first.keyPattern === keyPattern) this.#settle(waiting)
   }
 
-  /** Ends the check of a mismatch once it is known whether its differing members differ on every load. */
+  /** Ends the check of a mismatch if it is already known whether the differing members differ on every load; otherwise the check waits. */
   #settle (check: Check): void {
     const { first: { keyPattern, paths } } = check
     const settled = this.#settledOf(check)

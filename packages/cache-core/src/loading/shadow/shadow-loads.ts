@@ -200,7 +200,10 @@ export class ShadowLoads {
     return false
   }
 
-  /** Stores a value whose key has no entry, unless its key or tags were changed since the load began; else takes a lease for the next load. */
+  /**
+   * Stores a loaded value whose key has no entry, unless the key or a tag was changed since the load began. If the load had no lease or
+   * snapshot, takes a lease for the next load instead.
+   */
   async #store (pending: Pending, form: Form, stored: SetOptions | undefined): Promise<void> {
     const { target, key, keyPattern, flight, tags } = pending
     const snapshot = await pending.snapshot

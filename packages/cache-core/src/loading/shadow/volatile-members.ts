@@ -80,7 +80,7 @@ export class VolatileMembers {
     this.#bytes -= sizeOf(last.form)
   }
 
-  /** Adds evidence about members that differ; call it once it is certain that no invalidation came between the two loads. */
+  /** Adds evidence about members that differ; to be called only if no invalidation came between the two loads. */
   learn (keyPattern: string, evidence: readonly Evidence[]): void {
     if (evidence.length === 0) return
     let members = this.#patterns.get(keyPattern)
