@@ -85,8 +85,9 @@ export class RouteRules {
   }
 
   #ruleOf (url: string): PrefixRule | undefined {
+    const own = shapeOf(url)
     return this.#rules.find(({ prefix }) => url === prefix) ?? this.#rules.find(({ prefix, shape }) =>
-      shape === undefined ? url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`) : shape === shapeOf(url))
+      shape === undefined ? url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`) : shape === own)
   }
 
   #resolve (route: RouteOptions): RouteRule<FastifyRequest> {

@@ -24,7 +24,7 @@ export function formOf (value: unknown, serializer: SerializerName | Serializer)
 function measuredForm (value: unknown, serializer: SerializerName | Serializer): Form | 'too large' | 'none' {
   if (typeof value === 'string' ? value.length > MAX_VALUE_BYTES : value instanceof Uint8Array && value.byteLength > MAX_VALUE_BYTES) return 'too large'
   if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES, serializer !== 'json')) return 'too large'
-  // What the app's own serializer makes of a value is compared as a rich value, since its bytes may differ for equal values.
+  // A value that has passed the app's own serializer is compared as a rich value, since its bytes may differ for equal values.
   const isolated = typeof serializer === 'object' ? isolate(copyOf(value, serializer), 'rich') : isolate(value, serializer)
   if ('error' in isolated) return 'none'
   // The size is checked again, since a `toJSON` may have made the value larger.
