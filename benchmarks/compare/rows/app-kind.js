@@ -12,11 +12,11 @@ async function start (load, { app, args }) {
 /** Sends a number of requests over 16 connections or the given number. Throws if a response has another status than the expected one. */
 async function client (origin, amount, { path, isMixed = false, isConditional = false, connections = 16 }) {
   // The module is imported here, since the server's process also reads this file and does not need it.
-  const { etagOf, rateOf } = await import('../../measure.js')
+  const { etagOf, send } = await import('../../measure.js')
   const url = `${origin}${path}`
   const headers = isConditional ? { 'if-none-match': await etagOf(url) } : {}
   const which = isMixed ? { requests: mixedPaths(path) } : {}
-  await rateOf(amount, { url, connections, headers, statuses: [isConditional ? '304' : '200'], ...which })
+  await send(amount, { url, connections, headers, statuses: [isConditional ? '304' : '200'], ...which })
 }
 
 /** The number of paths of one turn: autocannon prepares each of them for each connection, which took most of the time with all paths. */

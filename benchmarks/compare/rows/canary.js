@@ -21,8 +21,8 @@ async function start (load, { canary, beside = 'nothing' }) {
 
 async function client (url, amount) {
   // The module is imported here, since the server's process also reads this file and does not need it.
-  const { rateOf } = await import('../../measure.js')
-  await rateOf(amount, { url, connections: 16, statuses: ['200'] })
+  const { send } = await import('../../measure.js')
+  await send(amount, { url, connections: 16, statuses: ['200'] })
 }
 
 export const rows = { 'canary: idle': { calls: 6000, warmUps: 5, pairsPerBlock: 5, figure: 'cpu', atMost: 1.02, start, client } }

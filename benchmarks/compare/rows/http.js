@@ -17,8 +17,8 @@ async function start (load) {
 /** Sends a number of requests over 16 connections. Throws if a response has another status than the expected one. */
 async function send (url, amount, headers, status) {
   // The module is imported here, since the server's process also reads this file and does not need it.
-  const { rateOf } = await import('../../measure.js')
-  await rateOf(amount, { url, connections: 16, headers, statuses: [status] })
+  const { send } = await import('../../measure.js')
+  await send(amount, { url, connections: 16, headers, statuses: [status] })
 }
 
 async function revalidate (url, amount) {
