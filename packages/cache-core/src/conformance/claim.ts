@@ -31,7 +31,7 @@ export interface Claim {
   check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
 
-/** Adds an optional member to `needs` of each of the given claims, which are all about that member. */
+/** Adds an optional member of the contract to `needs` of each of the given claims, so that they apply only to a cache that has it. */
 export function about (member: OptionalMember, claims: Claim[]): Claim[] {
   return claims.map((claim) => ({ ...claim, needs: [member, ...claim.needs ?? []] }))
 }

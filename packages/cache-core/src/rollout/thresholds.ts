@@ -21,7 +21,7 @@ export class Thresholds {
   #minutes = 0
   #buckets: readonly number[] | undefined
 
-  /** The buckets of durations above which a request counts as slower than p50, p95 and p99; `undefined` until they are computed first. */
+  /** The buckets of durations above which a request counts as slower than p50, p95 and p99; `undefined` before their first computation. */
   get buckets (): readonly number[] | undefined { return this.#buckets }
 
   /** Adds the request durations of one minute, of the groups of subjects from `first` on. */

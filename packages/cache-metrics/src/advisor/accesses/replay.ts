@@ -16,7 +16,7 @@ export interface Replay {
   readonly time: TraceTime
   /** The limits of the strata's hashes, as `strataOf` returns them. */
   readonly strata: readonly number[]
-  /** Milliseconds that are added to each time of the trace. */
+  /** Milliseconds that are added to each time of the trace of an earlier process, whose clock is behind that of this process. */
   readonly shift?: number
 }
 

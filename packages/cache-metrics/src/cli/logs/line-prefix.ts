@@ -49,7 +49,7 @@ export class LinePrefix {
     this.#take(withoutPrefix(whole.trim()))
   }
 
-  /** Passes on the parts of lines whose last part has not come, at the end of the log. */
+  /** Ends the log: passes on a line of which a logger has written some parts, but not the last. */
   end (): void {
     if (this.#parts === '') return
     const whole = this.#parts.trim()
