@@ -3,16 +3,17 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { bundle } from '@x/test-kit/bundle'
 import t from 'tap'
 import { fileOf, run, type Ran } from '../fixtures/run-cli.js'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const TRACE = Array.from({ length: 1000 }, (_, at) => `user:${at % 50}`).join('\n')
 
 /** Runs the tool in a separate process. `closesAfter`: its reader closes the pipe after this number of chunks. */
 async function runProcess (argv: string[], stdin: string | Buffer = '', closesAfter = Infinity): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import=./.config/typescript-loader.js', CLI, ...argv], { cwd: ROOT })
+  const child = spawn(process.execPath, [bundle(CLI, 'cache-metrics'), ...argv])
   const ran = { status: 0, stdout: '', stderr: '' }
   let chunks = 0
   if (closesAfter === 0) child.stdout.destroy()

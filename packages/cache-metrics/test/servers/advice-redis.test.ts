@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { bundle } from '@x/test-kit/bundle'
 import { RedisServer, until } from '@x/test-kit/redis-server'
 import t, { type Test } from 'tap'
 import type { Report } from '../../src/index.js'
@@ -10,7 +11,6 @@ import { exactMissRatesOf, withWrites, type Step } from '../fixtures/writes.js'
 
 t.setTimeout(600_000)
 
-const LOADER = new URL('../../../../.config/typescript-loader.js', import.meta.url).href
 const TTLS = [1, 60]
 const ENTRIES = [100, 500, 2000]
 const ADVISOR = { ttls: TTLS, entries: ENTRIES, minRequests: 1, minDays: 0 }
@@ -22,8 +22,9 @@ class Child {
   private constructor (readonly process: ChildProcess, readonly url: string) {}
 
   static async start (t: Test, options: object, advisor: object = ADVISOR): Promise<Child> {
-    const process = fork(join(import.meta.dirname, '../fixtures/advice-child.ts'), [JSON.stringify(options), JSON.stringify(advisor)],
-      { execArgv: ['--import', LOADER], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    // Its home is the package with the dependencies that the program needs and the root does not have.
+    const file = bundle(join(import.meta.dirname, '../fixtures/advice-child.ts'), 'cache-redis')
+    const process = fork(file, [JSON.stringify(options), JSON.stringify(advisor)], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     t.teardown(() => { process.kill('SIGKILL') })
     const [url] = await once(process, 'message') as [string]
     return new Child(process, url)
