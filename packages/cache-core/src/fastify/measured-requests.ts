@@ -76,7 +76,7 @@ export class MeasuredRequests {
     })
   }
 
-  /** Adds a listener to the ends of requests; returns the function that removes it. */
+  /** Adds a listener that is called at the end of each request; returns the function that removes it. */
   listen (listener: RequestListener): () => void {
     this.#listeners = [...this.#listeners, listener]
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }

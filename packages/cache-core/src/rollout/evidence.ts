@@ -101,7 +101,7 @@ export interface Evidence {
   readonly percent: number
   /** The number of minutes whose counts were added in this stage; minutes in which the percent changed are left out. */
   readonly observedMinutes: number
-  /** Whether the stage leaves subjects in the control arm. Without a control arm only the criteria without comparison apply. */
+  /** Whether the stage leaves subjects in the control arm. Without a control arm only the criteria that compare no arms apply. */
   readonly hasControl: boolean
   readonly cached: ArmTotals
   readonly control: ArmTotals

@@ -100,7 +100,8 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  // The cache client of the request decides by its arm, so that the result agrees with the reads and stores of that client.
+  // Whether stored responses are served to the request follows from the arm of its cache client, so that it agrees with what that client
+  // reads and stores.
   get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {

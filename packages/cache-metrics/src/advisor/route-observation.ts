@@ -66,7 +66,7 @@ export class RouteObservation {
     this.#record?.accesses.add(TAG + at, hash, tag)
   }
 
-  /** Records the invalidation of a tag. If no entry has had a tag, the invalidation has no effect and is ignored. */
+  /** Records the invalidation of a tag. If no entry has had the tag, the invalidation has no effect and is ignored. */
   noteInvalidation (tag: number, now: number): void {
     if (this.curve.hasTags) this.#note(INVALIDATION, tag, now)
   }

@@ -62,7 +62,7 @@ export interface Decoded {
   readonly tags: readonly EntryTag[]
 }
 
-/** A decoded entry with the bytes that its value was made from, after decompression. `isRaw`: the bytes are the value. */
+/** A decoded entry with the decompressed bytes that its value was made from. `isRaw`: the bytes are the value. */
 export interface DecodedPayload extends Decoded { readonly payload: Buffer; readonly isRaw: boolean }
 
 const NO_TAGS: readonly EntryTag[] = []

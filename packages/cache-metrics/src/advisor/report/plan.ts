@@ -34,7 +34,7 @@ export interface Plan {
     readonly hitRate: number | undefined
     /** The share of the requests to the routes of the plan that stored responses answer; `undefined`: the plan has no routes. */
     readonly routeHitRate: number | undefined
-    /** The loader seconds that the key patterns of the plan save per hour; `undefined`: not known. */
+    /** The seconds of loading that the key patterns of the recommended plan save per hour; `undefined`: not known. */
     readonly savedSecondsPerHour: number | undefined
     readonly memoryBytes: number | undefined
   }
