@@ -64,8 +64,8 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const tags = tagsWithGroups(exchange, headers)
-  // A response whose cache groups exceed the maximum number of tags is not stored, since an invalidation of a group without a tag would
-  // miss the response.
+  // Each cache group needs a tag of the entry. A response with more tags than an entry may have is not stored: an invalidation of a group
+  // without a tag would miss the response.
   if (tags.length > MAX_TAGS) return { reason: 'cache-groups' }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()

@@ -188,7 +188,8 @@ export class FastifyCacheRequest implements CacheRequest {
    */
   show (stale: StoredHead | undefined, also: readonly string[] = []): SeenRequest {
     const { request, policy, target: { scheme, host } } = this
-    // The cache is read before parts are hidden: the rollout may assign by a part that the handler must not read, such as the address.
+    // The property `cache` is read before parts are hidden, so that the arm is assigned now: the rollout may assign it by a part that the
+    // handler must not read, such as the address.
     enterHandlerPhase(request)
     Reflect.get(request, 'cache')
     return showTo(request, {
@@ -224,7 +225,7 @@ export function refreshIn (raw: FastifyRequest['raw']): Refresh | undefined {
   return (raw as Raw)[kRefresh]
 }
 
-/** Returns the refresh of a background request that has reached its handler; `undefined`: the request came from a client. */
+/** Returns the refresh of a background request, and records that it reached its handler; `undefined`: the request came from a client. */
 export function refreshOf ({ raw }: FastifyRequest): Refresh | undefined {
   const refresh = refreshIn(raw)
   if (refresh !== undefined) refresh.hasReachedHandler = true
