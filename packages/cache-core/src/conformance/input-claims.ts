@@ -121,7 +121,7 @@ function callsWith (cache: FullCache, key: string): (() => Promise<Result<unknow
   return calls
 }
 
-/** Returns calls of the members of the cache, except `touch` and `leases`, with random arguments, valid or invalid. */
+/** Returns calls of the methods of the cache, except `touch` and `leases`, with random arguments, valid or invalid. */
 function callsOf (cache: FullCache, random: Random, unit: number): (() => Promise<unknown>)[] {
   const key = (): string => random([...GOOD_KEYS, ...BAD_KEYS]) as string
   const keys = (): string[] => random([[], [key()], [key(), key(), 'a']])

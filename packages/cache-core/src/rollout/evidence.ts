@@ -21,8 +21,8 @@ export interface Difference {
    */
   readonly estimate: number
   /**
-   * The bounds of the difference: a confidence sequence. They stay valid however often the evidence is evaluated, with the allowed
-   * probability of error for the stage.
+   * The lower and the upper bound of the difference between the arms: a confidence sequence. They stay valid however often the evidence is
+   * evaluated, with the allowed probability of error for the stage.
    */
   readonly low: number
   readonly high: number

@@ -56,8 +56,8 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
   const head = { status: recorded.status, headers }
-  // The reasons `serializer` and `csp-nonce` are checked first, since only a change of the app can remove their cause, whatever the
-  // lifetime of the response is.
+  // The reasons `serializer` (a hook serialised the body for this client) and `csp-nonce` are checked first, since only a change of the app
+  // can remove their cause, whatever the lifetime of the response is.
   if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
   if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
   const reason = whyNotStored(exchange, head, policy)

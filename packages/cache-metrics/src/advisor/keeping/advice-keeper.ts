@@ -109,7 +109,7 @@ export class AdviceKeeper {
     })
   }
 
-  /** Runs `step` after all earlier steps have ended. */
+  /** Runs a step of joining, storing or leaving after all earlier steps have ended, since each of them uses the slot of this process. */
   #next (step: () => Promise<void>): Promise<void> {
     this.#pending = this.#pending.then(step)
     return this.#pending
