@@ -60,8 +60,8 @@ export function runLoader<T> (load: Load, loader: Loader<T>, timeoutMs: number |
 }
 
 /**
- * Settles as the promise `pending` of a load does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. The load itself goes on; `onTimeout`
- * may abort it.
+ * Settles as the promise `pending` of a load does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. The load itself goes on;
+ * `onTimeout` may abort it.
  */
 export function within<T> (ms: number, pending: Promise<T>, onTimeout: (reason: Error) => void = () => {}): Promise<T> {
   return new Promise((resolve, reject) => {
