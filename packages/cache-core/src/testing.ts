@@ -12,11 +12,11 @@ import { checkedTouchClaims, touchClaims } from './conformance/touch-claims.js'
 import { tagClaims } from './conformance/tag-claims.js'
 import { valueClaims } from './conformance/value-claims.js'
 
-/** The number of attempts to check a claim in real time on a machine that is too busy. */
+/** The maximum number of times that a claim is checked in real time, if the machine was too busy in each earlier check. */
 const MAX_ATTEMPTS = 10
 /**
- * The delay, in units of lifetime, that the check of a claim may have in real time. After a longer delay lifetimes may have ended too
- * early.
+ * The longest delay by a busy machine, as a fraction of the shortest lifetime (option `unit`), with which a failed check of a claim counts.
+ * After a longer delay lifetimes may have ended too early, and the check is repeated.
  */
 const LATE_UNITS = 0.25
 
@@ -98,7 +98,7 @@ class ClaimTime implements Time {
   readonly unit: number
   readonly #advance: CacheTestOptions['advance']
   readonly #began = performance.now()
-  /** The milliseconds for which the claim has waited so far. */
+  /** The milliseconds that the claim has let pass on purpose so far, by calls of `pass`. */
   #waited = 0
 
   constructor (advance: CacheTestOptions['advance'], unit: number | undefined) {

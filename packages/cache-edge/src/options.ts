@@ -7,7 +7,7 @@ const prefix = () => text(/^\//, 'a path that begins with /')
 
 const etag = Type.Object({
   /**
-   * The hash function: one of `crypto.getHashes()`.
+   * The hash function of the entity tags: one of `crypto.getHashes()`.
    * @default the hash function of `@fastify/etag`
    */
   algorithm: Type.Optional(Type.Refine(Type.String(), isHash, () => 'a hash of crypto.getHashes()')),

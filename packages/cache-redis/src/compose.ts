@@ -59,7 +59,7 @@ const now = (): number => monotonicClock.now()
 const coarseNow = (): number => monotonicClock.coarse!()
 
 /**
- * Makes the parts of a `RedisCache` and begins to connect.
+ * Makes the parts of a `RedisCache`, such as its connection, its entries and its near cache, and begins to connect.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function compose (options: RedisCacheOptions, events: RedisCacheEvents): RedisParts {

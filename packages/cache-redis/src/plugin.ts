@@ -64,7 +64,7 @@ class StateLog {
 
   /**
    * Makes a log of the cache's state, which is not known at first.
-   * @param announce called when the state has changed; logs once that the cache is enabled
+   * @param announce called when Redis has gone out of service or come back; the core then logs once that the cache is enabled
    */
   constructor (log: FastifyBaseLogger, announce: () => void) {
     this.#log = log

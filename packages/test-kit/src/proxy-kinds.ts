@@ -13,7 +13,10 @@ export type Replacements = ReadonlyArray<readonly [from: string, to: string]>
 /** Changes of a shipped configuration. */
 export interface Variation {
   readonly canary?: boolean
-  /** Whether requests wait minutes, and not a second, for another request that fetches the same response; a busy machine needs more than a second. */
+  /**
+   * Whether requests wait minutes, and not a second, for another request that fetches the same response; a busy machine needs more than a
+   * second.
+   */
   readonly isPatient?: boolean
   readonly changes?: Replacements
 }
@@ -30,13 +33,13 @@ export interface Kind {
   /** The line of edge-cache-guide.md that starts the proxy. */
   readonly start: RegExp
   readonly port: string
-  /** The port on which the proxy receives requests from itself. */
+  /** The port on which the proxy receives requests from itself, such as the revalidations of nginx. */
   readonly innerPort?: string
-  /** The status with which the proxy itself refuses TRACE, so that the app gets no request of the probe. */
+  /** The status with which the proxy itself refuses TRACE. Tests send TRACE until the proxy runs, so that the app gets no such request. */
   readonly refusal: number
-  /** The replacements for a patient proxy. */
+  /** The replacements by which requests wait minutes for another request (`isPatient` of a `Variation`). */
   readonly patience?: Replacements
-  /** The replacements that enable a canary. */
+  /** The replacements by which the proxy caches the responses for a share of the clients only, as a canary. */
   readonly canary?: Replacements
 }
 

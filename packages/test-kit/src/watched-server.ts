@@ -12,7 +12,7 @@ export interface Watched {
 
 /**
  * Starts a server by a shell command. Since a server does not end with the process that started it, a script around it ends the server when
- * stdin closes, even after kill -9 of this process, and removes its folder.
+ * the stdin of the script closes, even after kill -9 of this process, and removes the folder of the server.
  */
 export function startWatched (command: string, { folder, env = process.env, signal = 'TERM' }: Watched): ChildProcess {
   const script = `exec 3<&0

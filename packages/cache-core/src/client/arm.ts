@@ -4,7 +4,7 @@ import type { CacheRegistry } from '../service/registry.js'
 
 /**
  * The arm of the rollout for a client's calls: `cached` and `control` are the arms of requests; outside of requests (`by-key`) the bucket
- * of each key decides.
+ * of each key decides whether the key is cached.
  */
 export type Arm = 'cached' | 'control' | 'by-key'
 
@@ -14,7 +14,7 @@ export interface ArmOfCall { readonly arm: Arm; readonly bucket: number }
 /**
  * Returns the registration for reads and stores of a key; `undefined`: the arm is `control`, or the key is outside of the rollout. A
  * complete rollout includes every key, and the form of the key is not checked; any other rollout excludes invalid keys.
- * @param bucket the bucket, 0 to 9999, of the request's subject; it decides on key patterns with a percent of their own
+ * @param bucket the bucket, 0 to 9999, of the request's subject; it decides whether keys of a pattern with a percent of its own are cached
  */
 export function serving (registry: CacheRegistry, arm: Arm, key: string, bucket: number): Registration | undefined {
   const { active, rollout } = registry

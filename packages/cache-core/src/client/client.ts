@@ -37,7 +37,7 @@ export class CacheClient implements FastifyCache {
   readonly #calls: ClientCalls
   readonly #writes: Writes
   readonly #getOrSet: GetOrSet
-  /** The bucket of the request's subject; also 0 if the bucket is not known, or if the percent alone decides. */
+  /** The bucket of the request's subject; also 0 if it is unknown, or not needed since all subjects are in one arm. */
   #bucket = 0
   #onLoad: OnLoad | undefined
   #caller: Caller | undefined
@@ -65,7 +65,8 @@ export class CacheClient implements FastifyCache {
    * Returns a client of the same cache for another arm: `cached` uses the implementation, `control` runs as if there were none.
    * @param onLoad is called with each value that a loader given to this client returned
    * @param caller the request that the calls are made for; if it ends during a load, the load continues for other callers
-   * @param bucket the number, 0 to 9999, of the user or other subject; key patterns with a percent of their own are assigned by it
+   * @param bucket the number, 0 to 9999, of the user or other subject; it decides whether keys of a pattern with a percent of its own are
+   * cached
    */
   withArm (arm: Arm, onLoad?: OnLoad, caller?: Caller, bucket = 0): CacheClient {
     const client = new CacheClient(this.registry, this.#settings, arm, this)

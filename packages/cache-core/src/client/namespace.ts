@@ -139,7 +139,8 @@ export class NamespacedCache implements FastifyCache {
   }
 
   #loadOptions<T> (options: GetOrSetOptions<T> = {}): GetOrSetOptions<T> {
-    // The cache below refuses such options; the members of a copy would not show what was given.
+    // An array, Map or other built-in object is passed on as it is, so that the cache refuses it: a copy of its members would be a plain
+    // object.
     if (isBuiltIn(options)) return options
     const merged = this.#defaults === undefined ? options : withDefaults(this.#defaults, options)
     const { tags, coveringTags } = merged
@@ -149,7 +150,7 @@ export class NamespacedCache implements FastifyCache {
       ...named,
       tags: (value) => this.#prefixed(tags(value)),
       // The namespace's own tag is invalidated by `clear` alone, so it covers no tag of the app: without a covering tag of the app the list
-      // is empty.
+      // of covering tags is empty.
       coveringTags: coveringTags === undefined || coveringTags?.length === 0 ? [] : this.#withOwn(coveringTags)
     }
   }

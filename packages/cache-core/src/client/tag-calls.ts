@@ -5,7 +5,10 @@ import { checkReserved } from '../contract/reserved-tags.js'
 import type { Result } from '../contract/result.js'
 import { hasTakenEffect, type ClientCalls } from './client-calls.js'
 
-/** Makes the object `fastify.cache.tags`, whose calls also supersede loads and are counted. */
+/**
+ * Makes the object `fastify.cache.tags`. Its calls check their tags and count failures; `invalidate` also supersedes the loads with these
+ * tags.
+ */
 export function tagCalls (calls: ClientCalls): Required<Tags> {
   const capture = async (tags: string[]): Promise<Result<TagSnapshot>> => {
     const error = checkTags(tags) ?? checkReserved(tags)

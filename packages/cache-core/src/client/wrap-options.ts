@@ -1,6 +1,6 @@
 import type { GetOrSetOptions } from '../contract/loader.js'
 
-/** Options of `wrap`: those of `getOrSet`, whose functions also receive the arguments of the call, and the options `name` and `key`. */
+/** Options of `wrap`: those of `getOrSet`, and `name` and `key`. Functions for the tags also receive the arguments of the call. */
 export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<GetOrSetOptions<T>, 'tags' | 'coveringTags'> {
   /**
    * The name of the function, 1 to 64 of `A-Z a-z 0-9 _ . -`, which is also the key pattern: the keys are `name:` with the text of the

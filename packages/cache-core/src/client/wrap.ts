@@ -57,8 +57,8 @@ function ownKey<A extends unknown[]> (key: (...args: A) => string, args: A): str
 }
 
 /**
- * Returns the tags that a function of the arguments returns. If the function throws, an object that is no list is returned: `getOrSet` then
- * gives the result to the caller without storing it.
+ * Returns the tags that a function of the arguments returns. If the function throws, `null` is returned, which `getOrSet` refuses as a list
+ * of tags: the caller gets the loaded value, which is not stored.
  */
 function tagsOf<A extends unknown[]> (tags: (...args: A) => string[], args: A): string[] {
   try {

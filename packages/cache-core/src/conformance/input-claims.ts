@@ -106,7 +106,7 @@ export const checkedInputClaims: Claim[] = [{
   }
 }]
 
-/** Returns a call of each member of the cache that accepts a key, with this key. */
+/** Returns a call with the given key for each member of the cache that accepts a key, except `touch` and `leases`. */
 function callsWith (cache: FullCache, key: string): (() => Promise<Result<unknown>>)[] {
   const calls: (() => Promise<Result<unknown>>)[] = [
     () => cache.get(key),
@@ -121,7 +121,7 @@ function callsWith (cache: FullCache, key: string): (() => Promise<Result<unknow
   return calls
 }
 
-/** Returns calls of all members of the cache, with random arguments, valid or invalid. */
+/** Returns calls of the methods of the cache, except `touch` and `leases`, with random arguments, valid or invalid. */
 function callsOf (cache: FullCache, random: Random, unit: number): (() => Promise<unknown>)[] {
   const key = (): string => random([...GOOD_KEYS, ...BAD_KEYS]) as string
   const keys = (): string[] => random([[], [key()], [key(), key(), 'a']])

@@ -212,7 +212,7 @@ export const valueClaims: Claim[] = [{
   }
 }]
 
-/** Runs a function that changes a value. A frozen value refuses it with a TypeError; otherwise the change affects only this copy. */
+/** Runs a function that changes a value that the cache returned. The change may fail, but only with the TypeError of a frozen value. */
 function tryTo (change: () => void): void {
   try {
     change()

@@ -41,7 +41,7 @@ export interface Entry<T> {
 /** Facts about an entry that the caller of a read knows before it, so that an implementation can fetch the entry in one round trip. */
 export interface ReadHint {
   tags?: string[]
-  /** Whether the entry may have a stale window; the read then includes the lifetimes. */
+  /** Whether the entry may have a stale window; if so, the remaining lifetime is read in the same round trip as the value. */
   stale?: boolean
   /** `false`: the entry is read from the shared store, such as Redis, even if this process holds a copy of it. */
   near?: boolean
@@ -51,7 +51,7 @@ export interface ReadHint {
 export interface LockOptions {
   /** Seconds after which the lock ends if its holder has not released it, for example because its process died. */
   ttl: number
-  /** Milliseconds for which the call waits for a lock that another caller holds; `0`: it does not wait. */
+  /** Milliseconds for which the call of `lock` waits while another caller holds the lock; `0`: the call does not wait. */
   waitMs?: number
 }
 
@@ -109,8 +109,8 @@ export interface Tags {
    */
   isCurrent? (snapshot: TagSnapshot): Promise<Result<boolean>>
   /**
-   * Invalidates tags: once the result is `ok`, no entry with one of the tags whose load began before the call is served. `soft` leaves
-   * such entries as stale, until their stale end.
+   * Invalidates tags: once the result is `ok`, no entry with one of the tags whose load began before the call is served. `soft` leaves such
+   * entries as stale, until their stale windows end.
    */
   invalidate (tags: string | string[], options?: { soft?: boolean }): Promise<Result<void>>
 }
@@ -120,7 +120,7 @@ export interface Tags {
  * `@x/cache-core/implementing`.
  */
 export interface ImplementationStatus {
-  /** Whether the implementation is out of service: every read is a miss, and invalidations are queued. */
+  /** Whether the implementation is degraded, that is, cannot do its work now: every read is a miss, and invalidations are queued. */
   degraded?: boolean
   /** The result of the last check whether the implementation's store can be reached; its form depends on the implementation. */
   health?: unknown

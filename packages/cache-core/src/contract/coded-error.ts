@@ -29,7 +29,8 @@ export const createError = ((...kind: Parameters<typeof createFastifyError>) => 
     const why = args.at(-1) as Why | undefined
     const hasCause = typeof why === 'object' && why !== null && 'cause' in why
     const error = new Coded(...(hasCause ? args.slice(0, -1) : args) as [])
-    // The stack trace begins at the caller of this function, since the caller is the code that made the error.
+    // The stack trace begins at the code that made the error, with `new` or by a call of its class; the functions of this file are left
+    // out.
     if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, caller)
     return hasCause ? withCause(error, why.cause) : error
   }

@@ -94,7 +94,7 @@ export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LAR
 /** A method of the implementation threw, rejected, or returned a value that is no `Result`. */
 export const implementationFailed = fault<[operation: string, how: string, why?: { cause: unknown }]>('CACHE_ERR_IMPLEMENTATION',
   'The cache implementation failed in "%s": it %s')
-/** A load without `timeoutMs` exceeded the limit of 30 s; counted once, not returned to its callers. */
+/** A load without `timeoutMs` exceeded the limit of 30 s; counted as one error, which the callers that wait for the load do not get. */
 export const loadOverdue = fault<[ms: number]>('CACHE_ERR_LOAD_OVERDUE',
   'A load has not ended within %d ms: its key is free for another load, and its value will not be stored. Set timeoutMs to the time that the load may take')
 /** A value does not pass the schema of its key pattern: a stored one is a miss, a new one is not stored. */
@@ -155,7 +155,7 @@ export const RolloutUnavailable = createError<[why?: { cause: unknown }]>('CACHE
 /** A load has exceeded its time limit (option `timeoutMs`). */
 export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
   'The loader did not answer within %d ms', 504)
-/** A loader called `unchanged()` although it got no stored value. */
+/** A loader called `unchanged()`, which stores the stale value again, although no stored value was given to the loader. */
 export const NothingStale = createError('CACHE_ERR_NOTHING_STALE',
   'A loader called unchanged(), and there is no stored value: check "stale" first, which is undefined then')
 /** The loader of several keys returned neither a Map nor a list with one value for each key. */

@@ -2,7 +2,8 @@ import { isPromise } from '../lib/harmless.js'
 import { serializedBy, type Serializer, type SerializerName, type Serializes } from './isolation.js'
 
 /**
- * Returns the serializer of an implementation, guarded if it is an object of the app; `undefined`: the implementation has none of its own.
+ * Returns the serializer of an implementation. An object of the app is wrapped, so that it throws in place of returning a promise or no
+ * value. `undefined`: the implementation has none of its own.
  */
 export function serializerOf (impl: object): SerializerName | Serializer | undefined {
   const own = (impl as Partial<Serializes>)[serializedBy]

@@ -19,8 +19,8 @@ export interface LoadContext<T = any> {
    */
   readonly stale: StaleValue<T> | undefined
   /**
-   * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared type `never`
-   * leaves the type of the loader as it is.
+   * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared return type is
+   * `never`, so that `return unchanged()` does not change the inferred return type of the loader.
    * @throws `CACHE_ERR_NOTHING_STALE` if `stale` is `undefined`
    */
   readonly unchanged: () => never

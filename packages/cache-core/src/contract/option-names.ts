@@ -4,7 +4,10 @@ import { kindOf } from './shown.js'
 const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
 const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
 
-/** The names of the options that each call of the cache accepts, or of the members of one item. */
+/**
+ * The names of the options that each call of the cache, or the constructor of `MemoryCache`, accepts, and of the members of one item of
+ * `setMany` or `warm`.
+ */
 const NAMES = {
   set: new Set(OF_SET),
   getOrSet: new Set(OF_LOAD),

@@ -28,8 +28,8 @@ export function copyBy (of: TSchema | undefined, value: unknown): unknown {
 }
 
 /**
- * Returns a copy of the options, as `copyBy` makes it, with the defaults of the schema. Typebox clones the plain objects in a union, so
- * those that the schema leaves open are put back: such an object may have a state that the app shares with it.
+ * Returns a copy of the options, as `copyBy` makes it, with the defaults of the schema. Typebox clones the plain objects in a union. Where
+ * the schema gives no type, the clone is replaced by the object of the app, since the app may go on to use and change that object.
  */
 export function withDefaults (of: TSchema, options: unknown): unknown {
   const given = copyBy(of, options)
@@ -76,8 +76,8 @@ function partOf (of: TSchema | undefined, name: string): TSchema | undefined {
 }
 
 function describe (of: TSchema, options: unknown, path: readonly string[]): Error {
-  // If a value matches no alternative of a union, each alternative reports an error. The deepest path is that of the mistake, and the last
-  // error on that path covers all alternatives.
+  // If a value matches no alternative of a union, each alternative reports an error. The deepest path is that of the mistake. The message
+  // lists what all errors on that path allow.
   const errors = Value.Errors(of, options)
   const unknown = errors.find(({ keyword }) => keyword === 'additionalProperties')
   const worst = unknown ?? errors.reduce((worst, each) => each.instancePath.length >= worst.instancePath.length ? each : worst)

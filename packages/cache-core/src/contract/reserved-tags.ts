@@ -48,7 +48,10 @@ export function countText (tags: readonly string[]): string {
     : `${tags.length} tags, of which option "patterns" added ${added.length} (${added.map((tag) => JSON.stringify(tag)).join(', ')})`
 }
 
-/** Returns the error in tags of the app that are reserved for namespaces, if any. The caller has checked the tags otherwise. */
+/**
+ * Returns the error in tags of the app that are reserved for namespaces, if any. The caller has checked number, type and length of the tags
+ * before.
+ */
 export function checkReserved (tags: readonly string[] | undefined): CacheError | undefined {
   if (tags === undefined || ofNamespaces.has(tags) || !tags.some((tag) => RESERVED_TAG.test(tag))) return undefined
   return tagInvalid('a colon before a name, which is the tag of a namespace')

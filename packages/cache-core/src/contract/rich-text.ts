@@ -12,7 +12,7 @@ const MARK_CODE = MARK.charCodeAt(0)
 /** The maximum depth of a value: encoding and decoding are recursive, and the depth of a circular value has no end. */
 const MAX_DEPTH = 500
 const IS_BIG_ENDIAN = endianness() === 'BE'
-/** The typed arrays by name. A name that this version of Node.js lacks cannot be read. */
+/** The classes of typed arrays by name. A stored typed array cannot be read if this version of Node.js lacks its class. */
 const VIEWS: ReadonlyMap<string, ViewClass> = new Map([
   'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'Float16Array', 'Float32Array',
   'Float64Array', 'BigInt64Array', 'BigUint64Array'
@@ -46,8 +46,8 @@ export function fromRichText (text: string): unknown {
 }
 
 /**
- * Whether a value is surely its own JSON, without a rich part, a marked name or a `toJSON`. The check takes a fraction of the encoder's
- * time; a value that it does not recognise may still be plain JSON.
+ * Whether a value surely needs no encoding: it has no rich part, no member name that begins with `~`, and no `toJSON`. The check takes a
+ * fraction of the encoder's time; a value that it does not recognise may still be plain JSON.
  */
 function isPlainJson (value: unknown, depth: number): boolean {
   switch (typeof value) {

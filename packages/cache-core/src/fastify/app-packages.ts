@@ -14,7 +14,8 @@ export function packagesOf (fastify: FastifyInstance): Set<string> {
 }
 
 /**
- * Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package of the suite is registered in another context of the app that is not around this one.
+ * Throws `CACHE_ERR_SIBLING_CONTEXTS` if the package `name` of the suite is registered in any context of the app. The caller has found that
+ * neither this context nor one around it has the package.
  */
 export function refuseSiblings (fastify: FastifyInstance, name: string): void {
   const packages = packagesOf(fastify)

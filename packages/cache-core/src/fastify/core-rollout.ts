@@ -114,7 +114,7 @@ export class CoreRollout {
     addRolloutRoutes(fastify, () => this.#canary!, access, (pattern) => client.registry.stats.patterns.has(pattern))
   }
 
-  /** Counts a request that used `request.cache`: both arms are counted by this rule, so that they are comparable. */
+  /** Counts a request for the canary if it used `request.cache`: the same rule for both arms makes their counts comparable. */
   #count ({ request }: FastifyReply, milliseconds: number | undefined, hasFailed: boolean): void {
     const bucket = this.#parts.requests.bucketOf(request)
     if (bucket !== undefined && milliseconds !== undefined) this.#canary!.recorder.addRequest(bucket, milliseconds, hasFailed)

@@ -157,8 +157,8 @@ export class Core {
   }
 
   /**
-   * Sets the function that selects the requests whose loads are emitted as `loadedFor`; returns a function that removes it. `isWatched` is
-   * called once per request, at its first use of the cache. A later call of `watch` replaces the function of an earlier one.
+   * Sets the function that selects the requests whose loads are emitted as the event `loadedFor`; returns a function that removes it.
+   * `isWatched` is called once per request, at its first use of the cache. A later call of `watch` replaces the function of an earlier one.
    */
   watch (isWatched: (request: FastifyRequest) => boolean): () => void {
     this.requests.isWatched = isWatched

@@ -13,7 +13,8 @@ const FAILED_AFTER_MS = 5000
 /** Receives the end of each request of a Fastify instance, once. The functions of the listener must not throw. */
 export interface RequestListener {
   /**
-   * Called when the response is ready: all earlier hooks have run, and `payload` is the one that this instance's `onSend` hooks receive.
+   * Called when the response is ready, in an `onSend` hook: `payload` is as the earlier `onSend` hooks left it, and later ones may
+   * change it.
    * @param milliseconds since the first hook; `undefined`: a hook before the measurement answered the request, so its begin is not known
    * @param endedAt the time of the response, in milliseconds of `readStopwatch`, so that listeners need not read the clock
    */
@@ -35,8 +36,8 @@ const kPlace = Symbol('@x/cache-core.place')
 const ENDED: Place = Object.freeze({ reply: undefined, began: NaN })
 
 /**
- * A request with its place in the list of pending requests, or `ENDED`. The place is a property and no decorator, since Fastify would set a
- * decorator on every request.
+ * A request with its place in the list of pending requests, or with `ENDED` once its measurement has ended. The place is a property and no
+ * decorator, since Fastify would set a decorator on every request.
  */
 interface Placed { [kPlace]?: Place }
 
@@ -76,7 +77,7 @@ export class MeasuredRequests {
     })
   }
 
-  /** Adds a listener to the ends of requests; returns the function that removes it. */
+  /** Adds a listener that is called at the end of each request; returns the function that removes it. */
   listen (listener: RequestListener): () => void {
     this.#listeners = [...this.#listeners, listener]
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
@@ -90,7 +91,7 @@ export class MeasuredRequests {
     ;(request as Placed)[kPlace] = place
   }
 
-  /** Ends a request once, although `onSend` runs again for the error response when a later hook fails. */
+  /** Ends the measurement of a request once, although `onSend` runs again for the error response when a later hook fails. */
   #answer (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const placed = request as Placed
     const place = placed[kPlace]

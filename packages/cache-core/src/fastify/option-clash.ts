@@ -6,7 +6,7 @@ import type { CacheCoreOptions } from './options.js'
 export type SharedOptions = { readonly [Name in 'rollout' | 'defaultTtl' | 'patterns' | 'serializer']?: CacheCoreOptions[Name] | undefined }
 
 /**
- * Compares the values of each shared option.
+ * Compares the values of each option that the core and its sibling packages accept.
  * @throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for it
  */
 export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: string): void {

@@ -77,8 +77,8 @@ function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void 
 
 /**
  * Makes the registration of `@fastify/caching` after the core reject with `CACHE_ERR_CACHING_CLASH`: Fastify's own error names the
- * decorator `cache`, but not the plugin that took it. The replaced `decorate` does not throw for that plugin, which accepts a callback:
- * avvio does not catch an error that such a plugin throws.
+ * decorator `cache`, but not the plugin that took it. For `@fastify/caching`, a plugin with a callback, the replaced
+ * `decorate` reports the error by `after` and does not throw it: avvio does not catch what such a plugin throws.
  */
 function explainClash (fastify: FastifyInstance): void {
   const decorate = fastify.decorate as (this: FastifyInstance, ...args: unknown[]) => FastifyInstance

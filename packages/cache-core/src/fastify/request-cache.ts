@@ -55,8 +55,8 @@ export class RequestCaches {
   readonly #control: CacheClient
   subject: Subject = defaultSubject
   /**
-   * Whether loads of a request are emitted as `loadedFor`. The callback cannot be an event listener, since its result decides which client
-   * the request gets.
+   * Whether loads of a request are emitted as the event `loadedFor`. This function cannot be an event listener, since its result decides
+   * which client the request gets.
    */
   isWatched: ((request: FastifyRequest) => boolean) | undefined
 
@@ -91,8 +91,8 @@ export class RequestCaches {
   }
 
   /**
-   * Makes a cache client for one request if the loads of the request are watched, or may be joined by other requests; else returns the
-   * shared client of the arm.
+   * Makes a cache client for one request if its loads are emitted as the event `loadedFor`, or other requests may wait for its loads; else
+   * returns the shared client of the arm.
    */
   #clientFor (request: FastifyRequest, client: CacheClient, bucket: number | undefined): CacheClient {
     const { active, events } = client.registry

@@ -10,7 +10,7 @@ export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
 /**
  * Adds `GET` and `POST /internal/cache/rollout`: the status with the history, and the actions of an operator. Both respond with the 404 of
  * an unknown route where the internal endpoints are closed.
- * @param isSeen whether a key of a pattern was used in this process; an action on a misspelt pattern would have no effect
+ * @param isSeen whether a key of a pattern was used in this process; if not, the pattern may be misspelt, and the response has a note
  */
 export function addRolloutRoutes (
   fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess, isSeen: (pattern: string) => boolean

@@ -68,8 +68,8 @@ export function notStored (
 }
 
 /**
- * The storage rule of a route that has no policy yet: the rule of the simplest policy with `store`. Its option `vary` is assumed to name
- * each header of the response's `Vary`, except credentials, which the option does not accept.
+ * The storage rule that is assumed for a route without a policy: that of a policy with `store: true` and a lifetime. Its option `vary` is
+ * assumed to name each header of the response's `Vary`, except credentials, which the option does not accept.
  */
 export const PLAIN_RULE: StorageRule = {
   sameForAll: false, statuses: new Set([200]), hasPolicyLifetime: true, keyed: { has: (name) => name !== 'cookie' && !CREDENTIAL_HEADERS.includes(name) }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /** The maximum length of the text of arguments in UTF-16 units; a longer text is replaced by its hash. */
 const MAX_LENGTH = 256
-/** The maximum depth of nested objects and arrays, which also ends a circular argument. */
+/** The maximum depth of nested objects and arrays in an argument; a deeper one, such as a circular one, has no text. */
 const MAX_DEPTH = 32
 
 /** The kind of an argument, or of a part of it, that has no text, for error messages: `a symbol`, for example. */
@@ -28,7 +28,7 @@ export function argumentText (args: readonly unknown[]): string | WithoutText {
   }
 }
 
-/** Returns a copy of a call's arguments that have a text; later changes of the caller's objects do not change the copy. */
+/** Copies the arguments of a call, each of which must have a text; later changes of the caller's objects do not change the copy. */
 export function copyOfArguments<A extends readonly unknown[]> (args: A): A {
   return args.some((arg) => typeof arg === 'object' && arg !== null) ? args.map(copyOf) as readonly unknown[] as A : args
 }
@@ -57,7 +57,7 @@ function objectText (value: object, depth: number): string {
   if (depth >= MAX_DEPTH) throw new WithoutText('a circular object, or one that is nested too deeply')
   const names = Object.keys(value)
   if (Object.getOwnPropertySymbols(value).length > 0) throw new WithoutText('an object with a symbol as a name')
-  // The property `length` of an array is not enumerable, so it counts as one hidden name.
+  // An array always has one own property that is not enumerable, its `length`; any other such property is refused.
   const hidden = Object.getOwnPropertyNames(value).length - names.length
   if (hidden > (Array.isArray(value) ? 1 : 0)) throw new WithoutText('an object with a member that is not enumerable')
   if (Array.isArray(value)) {
@@ -77,7 +77,7 @@ function isDate (value: object): value is Date {
   return Object.getPrototypeOf(value) === Date.prototype
 }
 
-/** Returns the time of a Date, by the method of the class: a member of that name is the app's own. */
+/** Returns the time of a Date by `Date.prototype.getTime`, never by a method `getTime` that the app may have added to this Date. */
 function timeOf (value: Date): number {
   return Date.prototype.getTime.call(value)
 }

@@ -9,7 +9,7 @@ export function isPromise (value: unknown, rejected: (error: unknown) => void = 
     then.call(value, () => {}, rejected)
     return true
   } catch {
-    // A value whose `then` throws when it is read or called counts as a promise, since it is no plain value.
+    // A value whose `then` throws when it is read or called counts as a promise, so that the caller refuses the value.
     return true
   }
 }

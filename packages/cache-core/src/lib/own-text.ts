@@ -1,8 +1,8 @@
 /** The length in UTF-16 units from which V8 makes a slice or a concatenation that refers to the original text; V8 copies shorter texts. */
 const MIN_REFERRING = 13
-/** UTF-16 units of a text that are copied per step: Node places a longer text that it makes from bytes outside of V8's heap. */
+/** The UTF-16 units of a text that are copied per step: Node would place a longer text, decoded from bytes, outside of V8's heap. */
 const STEP = 2 ** 19
-/** The length of a text in UTF-16 units above which a native search is faster than a loop. */
+/** The length of a text, in UTF-16 units, above which a native search for a unit above U+00FF is faster than a loop. */
 const MAX_LOOP = 64
 /** A shared buffer for copies of texts: allocating one buffer per text would take longer than the copy. */
 const workspace = Buffer.allocUnsafeSlow(4096)

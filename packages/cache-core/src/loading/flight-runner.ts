@@ -137,8 +137,8 @@ export class FlightRunner {
       ? undefined
       : this.#limit.watch((ms) => {
         untrack?.()
-        // The flight ends before its callers are notified that it is overdue: they then call `getOrSet` again, and must not join this
-        // flight a second time.
+        // The flight ends before its callers are notified that it is overdue: they then look for a flight of the key again, and must not
+        // join this one a second time.
         this.#end(flight, lock)
         flight.expire()
         this.#store.fail(target, 'getOrSet', loadOverdue(ms), key)
@@ -160,7 +160,7 @@ export class FlightRunner {
     // The backoff after a failed load starts only for a failure of the source. If the caller disconnected, or another load has replaced an
     // overdue one, the next load may succeed.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
-    // The lease of an abandoned load is not released, since the load that replaces it uses the same lease.
+    // The lease of an abandoned load is not released: the release could remove a mark in the store that the load in its place relies on.
     if (!flight.isAbandoned) this.#store.release(call, flight)
     // A lock that is released without an outcome passes to the next waiter, which then loads in place of the caller that disconnected.
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')

@@ -112,8 +112,8 @@ export class GetOrSet {
   }
 
   /**
-   * Continues a call of `getOrSet` for which no promise was needed to read the cache. A hit proves the key valid, since the key was checked
-   * when its entry was stored, so only other calls check it.
+   * Continues a call of `getOrSet` that found no value without a promise. The key is checked only here: the key of a hit was checked when
+   * its entry was stored.
    */
   // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
   #runMissed<T> (
@@ -197,8 +197,8 @@ export class GetOrSet {
   }
 
   /**
-   * Waits for the load of another caller. If that caller ended, or its load is overdue, the first waiter begins a load, which the other
-   * waiters join. The value of an overdue load is still returned to all waiters.
+   * Waits for the load of another caller. If the request of that caller ended, or the load is overdue, the first waiter begins a load,
+   * which the other waiters join. The value of an overdue load is still returned to all waiters.
    */
   #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     const scope = this.#service.flights.scopes.of(call.entered)
@@ -224,7 +224,10 @@ export class GetOrSet {
     return followed.finally(() => scope.unawait(flight.scope))
   }
 
-  /** Loads the value of a stale entry in the background. The event `loaded` reports a failure, and the stale entry remains. */
+  /**
+   * Loads the value of an entry that is stale or expires soon, in the background. If the load fails, the event `loaded` reports it, and the
+   * entry remains.
+   */
   #refresh<T> (call: Call<T>, entry: Entry<T>, isUnchanged: boolean): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     // The loader gets a copy of the stale value, since the caller gets the value itself and may change it.

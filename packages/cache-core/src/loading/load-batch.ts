@@ -22,7 +22,7 @@ export class LoadBatch<T> {
   readonly #scopes: LoadScopes | undefined
   /** Keys of which it is not known yet whether they need a load of this batch. */
   readonly #undecided: Set<string>
-  /** Keys whose stale value was served, and whose load in the background has not run its loader yet. */
+  /** Keys whose stored value was served, and whose load in the background has not run its loader yet. */
   readonly #held = new Set<string>()
   #members: Member<T>[] = []
   #isScheduled = false
@@ -90,7 +90,8 @@ export class LoadBatch<T> {
     const scope = new BatchScope(members.flatMap((member) => member.scope ?? []))
     void this.#load(keys, members, scope).then((loaded) => {
       scope.end()
-      // The loaders return their values in slices, since the store of a value begins as soon as its loader has returned it.
+      // The loaders return their values in slices, a few hundred per turn of the event loop: each value is stored at once, and thousands of
+      // stores at once would exceed their time limits.
       return inSlices(members, ({ load, resolve }) => { resolve(loaded.get(load.key) as T) })
     }, (error: unknown) => {
       scope.end()

@@ -90,8 +90,8 @@ export class LoadScopes {
   }
 
   /**
-   * Finds loader runs that begin later also after their first `await`, until the returned function is called. Called before a suspected
-   * loader run, which replaces a run that passed its time limit and may wait for itself.
+   * Begins to track loader runs: until the returned function is called, runs that begin are found even after their first `await`. Called
+   * before a suspected loader run, which replaces a run that passed its time limit and may wait for itself.
    */
   track (): () => void {
     this.#tracked++

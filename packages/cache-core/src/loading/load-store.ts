@@ -15,8 +15,8 @@ const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_T
 const LEASE_SPARE_MS = 10_000
 
 /**
- * The operations of the implementation that `getOrSet` uses. Each operation is measured. A failure is emitted, and the result is as if
- * nothing was stored.
+ * The operations of the implementation that `getOrSet` uses. Each operation is measured. A failure is counted and emitted, never thrown: a
+ * failed read is a miss, and a load without the lease or snapshot that it needs stores nothing.
  */
 export class LoadStore {
   readonly #service: LoadService
@@ -48,15 +48,18 @@ export class LoadStore {
 
   /**
    * Reads the stale value of a load again, after the lease or the snapshot of its tags: another process may have removed the value since it
-   * was read. A lease taken after the removal does not prevent that the loader keeps the value by its function `unchanged`, which stores the
-   * value again.
+   * was read. A lease taken after the removal does not prevent that the loader keeps the value by its function `unchanged`, which stores
+   * the value again.
    */
   async staleNow<T> (call: Call<T>): Promise<StaleValue | undefined> {
     const entry = await this.read(call, false)
     return entry === null ? undefined : { value: entry.value, age: entry.age }
   }
 
-  /** Takes a lease for the load, or a snapshot of its tags, before the load; `null`: the loaded value must not be stored. */
+  /**
+   * Takes a lease for the load, or a snapshot of its tags, before the load. `undefined`: none is needed; `null`: the loaded value must not
+   * be stored.
+   */
   async capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
     const { target, options } = call
     const hasLeases = target.impl.leases !== undefined
@@ -98,7 +101,10 @@ export class LoadStore {
     return 'unknown'
   }
 
-  /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
+  /**
+   * Releases the lease of a load that stores nothing, unless the flight was superseded: the release could remove a mark in the store that
+   * the next load of the key relies on.
+   */
   release<T> (call: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
     // The lease of the flight is released, not the snapshot of the tags: a load with malformed tags has a lease and no snapshot.

@@ -59,7 +59,10 @@ export function runLoader<T> (load: Load, loader: Loader<T>, timeoutMs: number |
   return within(limit, (async () => loader(load))(), (reason) => load.abort(reason))
 }
 
-/** Settles as the promise `pending` of a load does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
+/**
+ * Settles as the promise `pending` of a load does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. The load itself goes on;
+ * `onTimeout` may abort it.
+ */
 export function within<T> (ms: number, pending: Promise<T>, onTimeout: (reason: Error) => void = () => {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -41,8 +41,8 @@ export class Flight<T = unknown> {
   /** Whether no caller waits for this flight: until its value is loaded, callers get the stale value. */
   isBackground: boolean
   /**
-   * Whether this flight replaces an overdue flight. The loader may be one that waits for itself, so calls that it makes are tracked after
-   * its first `await`, too.
+   * Whether this flight replaces an overdue flight. The loader may be one that waits for itself, so calls of `getOrSet` that it makes after
+   * its first `await` are attributed to it, too.
    */
   readonly isSuspected: boolean
   #setLease: ((lease: Lease | null) => void) | undefined
@@ -93,8 +93,8 @@ export class Flight<T = unknown> {
   }
 
   /**
-   * Takes a snapshot of the value before the caller that began the load can change it; call it if other callers have joined the flight or
-   * may still join it. A value that cannot be serialised is shared by its callers, and is not stored.
+   * Isolates a copy of the loaded value before the caller that began the load can change it, if other callers have joined the flight or, by
+   * `mayBeJoinedYet`, may still join it. A value that cannot be serialised is shared by its callers, and is not stored.
    */
   snapshotValue (value: T, mayBeJoinedYet: boolean, serializer?: SerializerName | Serializer): void {
     this.isBackground = false
@@ -103,7 +103,7 @@ export class Flight<T = unknown> {
     if (!('error' in isolated)) this.#isolated = isolated
   }
 
-  /** Returns a copy of the loaded value as it was when its snapshot was taken, or the value itself if there is no snapshot. */
+  /** Returns a copy of the loaded value as `snapshotValue` has isolated it, or the value itself if it was not isolated. */
   copyOf (value: T): T {
     return this.#isolated === undefined ? value : readOr(value, this.#isolated)
   }

@@ -16,8 +16,8 @@ export interface LoaderRun<T> {
 }
 
 /**
- * Runs a loader, records its duration and emits `loaded`; `onValue` is called with the value before the promise resolves, `onFailure`
- * before the promise rejects. Neither callback may throw.
+ * Runs a loader, records its duration and emits the event `loaded`; `onValue` is called with the value before the promise resolves,
+ * `onFailure` before the promise rejects. Neither callback may throw.
  */
 export function timeLoad<T> (
   service: MeasuredService, run: LoaderRun<T>, onValue?: (value: T) => void, onFailure?: () => void

@@ -25,8 +25,8 @@ const goSchema = Type.Object({
 
 const backSchema = Type.Object({
   /**
-   * The stage steps back if more than this percent of the cached arm's responses have a status of 500 or more, and more than of the control
-   * arm's.
+   * The stage steps back if more than this percent of the cached arm's responses have a status of 500 or more. With a control arm, the
+   * percentage must also be higher than that of the control arm.
    */
   errorPercent: Type.Optional(percentBelow100()),
   /** The stage steps back if more than this percent of the cache operations failed. */

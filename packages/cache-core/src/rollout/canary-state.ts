@@ -23,8 +23,8 @@ const stateSchema = Type.Object({
   /** The percent of cached subjects in the stage; during a ramp the percent that the ramp ends at. */
   percent: percent(),
   /**
-   * The time of the last change of the percent, in milliseconds since 1970 by the rollout store's clock; the evidence of the stage counts
-   * from then on.
+   * The time from which on the evidence of the stage counts, in milliseconds since 1970 by the rollout store's clock: the last change of
+   * the percent, or a later new start of the evidence.
    */
   since: Type.Number(),
   /** Present while the percent is raised gradually: from `from` percent at the time `since`, over `ms` milliseconds. */
@@ -134,8 +134,8 @@ export function requiredMinutes (holdMinutes: number, failures: CanaryState['fai
 }
 
 /**
- * The reason for a change of the rollout, and its author. `from`: the percent reached by a ramp that the change ends; absent: no ramp is in
- * progress.
+ * The reason for a change of the rollout, and the author of the change. `from`: the percent of cached subjects before the change, which
+ * during a ramp is not that of the state; absent: it is that of the state.
  */
 export interface Cause {
   readonly now: number
@@ -174,7 +174,7 @@ export function kill (state: CanaryState, cause: Cause): Transition {
   return moveTo({ ...state, killed: true }, { stage: 0, percent: 0, rampMs: 0 }, cause)
 }
 
-/** Returns a transition of the canary that leaves the percent of cached subjects as it is. */
+/** Returns the transition that replaces the members `changed` of the state and leaves the percent of cached subjects as it is. */
 export function amend (
   state: CanaryState, changed: Partial<Pick<CanaryState, 'paused' | 'killed' | 'recommendation'>>, cause: Cause
 ): Transition {

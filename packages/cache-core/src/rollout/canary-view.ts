@@ -52,7 +52,7 @@ export interface CanaryStatus {
 export interface CanaryView extends CanaryStatus {
   /** The counts of requests of all processes since the beginning of the stage, by arm. */
   readonly arms: { readonly cached: ArmTotals | MeasuredArm; readonly control: ArmTotals | MeasuredArm }
-  /** The difference between the cached arm and the control arm, as a sentence. */
+  /** The difference between the cached arm and the control arm in latency, errors and loads, as a sentence. */
   readonly comparison?: string
   readonly verdict?: StageVerdict
   /** The reason for the verdict on the current stage: one sentence with the numbers. */

@@ -93,7 +93,7 @@ export class Canary {
     await this.tick()
   }
 
-  /** Stops the canary's timer and frees the decider's lease. Pending calls of the rollout store end in time and change nothing. */
+  /** Stops the canary's timer and releases the decider's lease. Pending calls of the rollout store end by their time limit. */
   async close (): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)

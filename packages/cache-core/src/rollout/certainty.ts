@@ -29,7 +29,8 @@ export function failsMore (cached: Counts, control: Counts, ownFailures: Differe
 }
 
 /**
- * Whether the cached arm has more failed requests by an exact comparison of the counts: few failures do not follow a normal distribution.
+ * Whether the cached arm has a higher share of failed requests, by a likelihood ratio of the exact counts: few failures do not follow a
+ * normal distribution.
  */
 export function hasMoreFailures (cached: Counts, control: Counts, certain = FEW_CERTAIN): boolean {
   return excessOver(cached.failures, cached.requests, control.failures, control.requests) > certain

@@ -50,7 +50,7 @@ export class ComparedWindows {
 
   /**
    * Returns the differences between the arms over the whole stage.
-   * @param alpha the probability of a false alarm for each comparison; the three quantiles share one
+   * @param alpha the probability of a false alarm for each comparison; those of the three quantiles have this probability together
    */
   stage (alpha: number): Pick<Evidence, 'latency' | 'failures' | 'ownFailures' | 'loads'> {
     const change = (channel: number, budget: number): Difference | undefined => {

@@ -170,7 +170,7 @@ export class Comparison {
     }
   }
 
-  /** Returns the measurements of both arms in this stage for `armSentence`. */
+  /** Returns the measurements of both arms in this stage, from which `armSentence` makes the sentence that compares the arms. */
   measurements (): { cached: ArmMeasurement, control: ArmMeasurement } {
     return { cached: this.#arms.cached.measurement(), control: this.#arms.control.measurement() }
   }

@@ -3,7 +3,7 @@
  * percentage points.
  */
 export interface Criteria {
-  /** The hours of minutes that must be counted before the next stage may begin; above 0. */
+  /** The length, in hours, of all minutes that must be counted in the stage before the next one may begin; above 0. */
   readonly holdHours: number
   /** The number of requests of the cached arm below which the verdict is `wait`. Only an error burst steps back earlier. */
   readonly minSample: number

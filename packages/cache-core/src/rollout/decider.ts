@@ -73,7 +73,7 @@ export class Decider {
     await this.#host.calls().call('resign', (store) => store.resign(this.#host.processId))
   }
 
-  /** Forgets the evidence of the stage, since another process holds the decider's lease or the rollout store cannot be reached. */
+  /** Makes this process no longer the decider, and forgets its evidence: it lost or released the lease, or may no longer extend it. */
   #stop (): void {
     this.#isLeading = false
     this.#document = this.lastVerdict = undefined
@@ -183,7 +183,7 @@ export class Decider {
     const evidence = document.comparison.evidence()
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { state } = shared
-      // Another process has changed the stage during the store of the evidence, so the evidence belongs to a stage that has ended.
+      // Another process has changed the stage while this one stored the evidence, so the evidence belongs to a stage that has ended.
       if (state === undefined || shared.unreadable !== undefined || state.since !== document.since || state.plan !== plan.hash) return
       const verdict = judgeStage(plan, state, evidence)
       this.lastVerdict = verdict.kind

@@ -21,8 +21,8 @@ export interface Difference {
    */
   readonly estimate: number
   /**
-   * The bounds of the difference: a confidence sequence. They stay valid however often the evidence is evaluated, with the allowed
-   * probability of error for the stage.
+   * The lower and the upper bound of the difference between the arms: a confidence sequence. They stay valid however often the evidence is
+   * evaluated, with the allowed probability of error for the stage.
    */
   readonly low: number
   readonly high: number
@@ -101,7 +101,7 @@ export interface Evidence {
   readonly percent: number
   /** The number of minutes whose counts were added in this stage; minutes in which the percent changed are left out. */
   readonly observedMinutes: number
-  /** Whether the stage leaves subjects in the control arm. Without a control arm only the criteria without comparison apply. */
+  /** Whether the stage leaves subjects in the control arm. Without a control arm only the criteria that compare no arms apply. */
   readonly hasControl: boolean
   readonly cached: ArmTotals
   readonly control: ArmTotals

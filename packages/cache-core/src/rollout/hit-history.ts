@@ -19,7 +19,7 @@ export class HitHistory {
   #current = new RatioSums()
   /** The hits and reads of each of the last minutes in the current hour. */
   #last: Minute[] = []
-  /** Hours since the epoch: `#firstHour` is that in which the stage began, `#hour` that of `#current`. */
+  /** The hour in which the stage began, and the current hour, whose hit rate is `#current`; both as a number of hours since the epoch. */
   #firstHour = 0
   #hour = 0
 
@@ -54,8 +54,8 @@ export class HitHistory {
 
   /**
    * Compares the hit rate of the current hour with that of the same hour of the stage's first day; `undefined` on that day, or with too few
-   * minutes. Each hour is a test of its own. Hour `n` has the probability of a false alarm `alpha / (n * (n + 1))`, so that all hours
-   * together have `alpha`.
+   * minutes. Each hour is a test of its own. The `n`th hour after the first day has the probability of a false alarm
+   * `alpha / (n * (n + 1))`, so that all hours together have `alpha`.
    */
   rates (alpha: number): HitRates | undefined {
     const hours = this.#hour - this.#firstHour

@@ -34,7 +34,7 @@ function middle (bucket: number): number {
   return LOWEST_MS * LATENCY_RATIO ** (bucket >= OVERFLOW ? OVERFLOW - 1 : bucket - 0.5)
 }
 
-/** Adds the counts of `added` from the index `from` on, as many as `counts` has; `times: -1` subtracts them. */
+/** Adds to each element of `counts` one element of `added`, beginning with `added[from]`; `times: -1` subtracts instead. */
 export function addCounts (counts: Float64Array, added: Float64Array, from = 0, times = 1): void {
   for (let at = 0; at < counts.length; at++) counts[at]! += times * added[from + at]!
 }

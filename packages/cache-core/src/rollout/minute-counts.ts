@@ -32,7 +32,7 @@ export function noCounts (): ArmCounts {
   return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
 }
 
-/** The counts of requests and cache calls in one minute that `Comparison.fold` reads, of one process or summed over all processes. */
+/** The counts of requests and cache calls in one minute, of one process or of all; `Comparison.fold` adds them to the evidence. */
 export interface Minute {
   /** The hash of the division of subjects into cohorts (`Cohorts.layout`) by which the requests were counted. */
   readonly layout: number
@@ -115,8 +115,8 @@ export class MinuteCounts implements Minute {
   }
 
   /**
-   * Returns the counts of the minute as bytes, with a format version and a checksum: about 3 bytes per bucket of a sketch that has
-   * durations.
+   * Returns the counts of the minute as bytes, with a format version and a checksum. Each bucket of a sketch that contains a duration takes
+   * about 3 bytes.
    */
   encode (): Uint8Array {
     const writer = new ByteWriter()

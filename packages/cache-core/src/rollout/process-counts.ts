@@ -6,8 +6,8 @@ import type { ProcessCounts } from './minute-recorder.js'
 export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue', 'schema'])
 
 /**
- * Returns the counts of cache calls in a process since its start, by arm. Counts under the label `null` belong to the control arm, all
- * others to the cached arm.
+ * Returns the counts of cache calls in a process since its start, by arm. Calls in the control arm are counted under the value `null` of
+ * the metric label `impl`, all others under the name of their implementation.
  */
 export function processCounts (stats: Stats): ProcessCounts {
   const counts = { cached: noCounts(), control: noCounts() }

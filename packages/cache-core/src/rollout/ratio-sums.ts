@@ -45,7 +45,7 @@ export class RatioSums {
     return this.reads === 0 ? 0 : this.count / this.reads
   }
 
-  /** The variance of the ratio: that between blocks of minutes, linearised, and at least the variance that independent reads would have. */
+  /** The variance of the ratio, computed from the blocks of minutes by the delta method; at least that of as many independent reads. */
   get variance (): number {
     if (this.blocks < 2) return Infinity
     const { ratio } = this

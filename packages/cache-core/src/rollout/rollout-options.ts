@@ -29,7 +29,10 @@ export const rolloutProperties = {
    * @default off
    */
   shadow: Type.Optional(Type.Object({
-    /** The share of keys whose values are compared and stored, in percent: 0 to 100, rounded to two decimals. */
+    /**
+     * The share of keys for which shadow reads compare the loaded value with the entry, and store it, in percent: 0 to 100, rounded to two
+     * decimals.
+     */
     percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, default: SHADOW_PERCENT }))
   }, { additionalProperties: false }))
 }

@@ -46,8 +46,8 @@ export interface RolloutStore {
 }
 
 /**
- * The highest revision of a state document. A document with a higher revision cannot be from this package, and no later document could
- * exceed that revision.
+ * The highest revision of a state document. A document with a higher revision cannot be from this package, which counts by one; above 2^53
+ * a JavaScript number plus one is no higher number.
  */
 export const MAX_REVISION = 2 ** 52
 

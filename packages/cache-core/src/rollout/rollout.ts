@@ -45,7 +45,7 @@ export function bucketsOf (percent: number): number {
 
 /** Decides which keys and subjects are cached. A higher percent adds subjects and removes none. */
 export class Rollout {
-  /** Whether the rollout caches all keys and subjects, so that no decision is needed. A field, since every call of the cache reads it. */
+  /** Whether the rollout caches all keys and subjects, so that no decision is needed. Stored, since every call of the cache reads it. */
   isComplete = true
   /** Whether all subjects are in one arm, for all key patterns, and no requests are measured, so that no subject must be known. */
   isAllOrNothing = true

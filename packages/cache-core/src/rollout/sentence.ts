@@ -69,8 +69,8 @@ function logQuantile (sketches: readonly LatencySketch[], quantile: number): Log
 
 /**
  * Describes the difference of two arms in a sentence: `cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads`. The number in
- * brackets is half the width of the confidence interval of 95 %, in percentage points. The sentence says of a difference whether it may be
- * due to chance. Loads are counted per read.
+ * brackets is half the width of the confidence interval of 95 %, in percentage points. A difference of latency or errors that may be due to
+ * chance is described as no measurable one. Loads are counted per read.
  * @param about the parts of the sentence: a route has no loads, and a key pattern no requests
  */
 export function armSentence (cached: ArmMeasurement, control: ArmMeasurement, about: readonly SentencePart[] = ['latency', 'errors', 'loads']): string {

@@ -21,8 +21,8 @@ export class SharedState {
   /** Set if the stored state document cannot be used: it has another format, or is damaged. */
   unreadable: Problem | undefined
   /**
-   * The time by the local clock since which the rollout store has no state document and this process knows no state; `undefined`: one of
-   * them is known.
+   * The time by the local clock since which the rollout store has no state document and this process knows no state; `undefined`: the store
+   * has a document, or the process knows a state.
    */
   #emptySince: number | undefined
   readonly #calls: () => StoreCalls
@@ -61,7 +61,7 @@ export class SharedState {
     return this.#offset === undefined ? undefined : this.#offset + this.#clock().now()
   }
 
-  /** Whether the state document could not be read for more than five seconds. */
+  /** Whether the state document was never read, or could not be read for more than five seconds. */
   get isAway (): boolean {
     return this.#lastReadAt === undefined || (this.#hasFailed && this.#clock().now() - this.#lastReadAt > AWAY_MS)
   }
@@ -109,8 +109,8 @@ export class SharedState {
   }
 
   /**
-   * Returns the milliseconds for which the rollout store has had no state document and this process has known no state; 0: one of them is
-   * known.
+   * Returns the milliseconds for which the rollout store has had no state document and this process has known no state; 0: the store has a
+   * document, or the process knows a state.
    */
   emptyForMs (): number {
     return this.#emptySince === undefined ? 0 : this.#clock().now() - this.#emptySince
@@ -149,7 +149,7 @@ export class SharedState {
       if (lost !== undefined) await this.replace(lost)
       return true
     } catch {
-      // The status and the log report the failed read through `isAway`.
+      // The status and the log report failed reads once the last successful one is more than five seconds old (`isAway`).
       if (calls === this.#calls()) this.#hasFailed = true
       return false
     }

@@ -4,8 +4,8 @@ import { LATENCY_RATIO, type LatencySketch } from './latency-sketch.js'
 export const REGRESSION = 1.2
 
 /**
- * The logarithm of the odds ratio that requests exceed a latency quantile once all requests last `REGRESSION` times as long. The odds ratio
- * depends on the distribution: it is large if durations are similar, and small in a heavy tail. The result is 0 without durations.
+ * The logarithm of an odds ratio: the odds that a request exceeds the present latency quantile if all requests last `REGRESSION` times as
+ * long, divided by these odds now. It is large if durations are similar, and small in a heavy tail; it is 0 without durations.
  */
 export function oddsOfRegression (sketch: LatencySketch, quantile: number): number {
   const { total } = sketch
@@ -18,8 +18,8 @@ export function oddsOfRegression (sketch: LatencySketch, quantile: number): numb
 }
 
 /**
- * The logarithm of the odds of a share of requests. If no request or every request counts, half a request is added or subtracted, since the
- * odds would be infinite.
+ * The logarithm of the odds of a share of requests, `count` of `total`. If the share is 0 or 1, half a request is added or subtracted,
+ * since the logarithm would be infinite.
  */
 function logit (count: number, total: number): number {
   const bounded = Math.min(total - 0.5, Math.max(0.5, count))

@@ -11,7 +11,7 @@ export interface AdvicePlace { readonly slot: number; readonly state: Uint8Array
 export interface AdviceStore {
   /** Returns the secret that all processes salt their hashes with; the first caller's proposal is stored. */
   salt (proposed: string): Promise<string>
-  /** Takes a free slot for `leaseMs`; `undefined`: other processes have all of them. */
+  /** Takes a free slot for `leaseMs`; `undefined`: other processes have all slots. */
   take (processId: string, leaseMs: number): Promise<AdvicePlace | undefined>
   /** Replaces the state in a slot and extends the lease; `false`: another process has taken the slot, and nothing was stored. */
   write (slot: number, processId: string, state: Uint8Array, leaseMs: number): Promise<boolean>

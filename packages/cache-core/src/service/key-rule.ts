@@ -7,7 +7,7 @@ export class KeyRule {
   readonly #check: ((value: unknown) => Refusal) | undefined
   readonly #suffix: string
   readonly #neighbours: readonly string[]
-  /** Whether a value that does not match the schema was reported: a stored one, a loaded one. */
+  /** Whether a value that does not match the schema was reported already, for stored and for loaded values separately. */
   readonly reported = { stored: false, loaded: false }
 
   /**
@@ -46,7 +46,7 @@ export interface KeyRules {
   /** Whether at least one key pattern has a rule (a schema or a version). */
   readonly hasRules: boolean
   ruleOf (key: string): KeyRule | undefined
-  /** Reports a value that does not match its schema, once per key pattern and kind. */
+  /** Reports a value that does not match its schema: once per key pattern for stored values, and once for loaded values. */
   report (rule: KeyRule, kind: 'stored' | 'loaded', why: string): void
 }
 

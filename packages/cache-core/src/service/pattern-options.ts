@@ -40,7 +40,8 @@ export const patternSchema = Type.Object({
    */
   schema: Type.Optional(Type.Unsafe<ValueSchema>(Type.Refine(Type.Unknown(), isSchema, () => 'a Standard Schema, a TypeBox or JSON Schema, or a function'))),
   /**
-   * The version of the values, a part of the keys in the store: entries of another version are misses. Raise it by one at a time.
+   * The version of the values, a part of the keys in the store: entries of another version are misses. Raise it by one at a time, since the
+   * removal of a key reaches only this version, the next lower and higher one, and entries without a version.
    * @default none
    */
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),

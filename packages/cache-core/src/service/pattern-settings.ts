@@ -24,8 +24,8 @@ type OnDoubt = (keyPattern: string, message: string) => void
 type Changeable = Pick<GetOrSetOptions<any>, 'ttl' | 'staleWhileRevalidate' | 'staleIfError' | 'tags' | 'coveringTags'>
 
 /**
- * The options of key patterns: lifetimes, tags and limits that replace those of calls. The options of the pattern take precedence over the
- * numbers in calls, since an operator chooses them from measurements, at the start or at run time.
+ * The options of key patterns. Their lifetimes replace the numbers in calls, since an operator chooses them from measurements, at the start
+ * or at run time. Their tags are added to those of calls.
  */
 export class PatternSettings implements EntryLimits, KeyRules {
   hasRules = false
@@ -40,8 +40,8 @@ export class PatternSettings implements EntryLimits, KeyRules {
    * @param patterns finds the pattern of a key
    * @param hasTags whether the implementation in service has tags; an implementation without tags refuses entries with tags
    * @param onDoubt is called once per key pattern if stored values do not match its schema, and once if loaded values do not
-   * @param onVersion is called when a version has changed, and with it the keys in the store: the lease of a pending load is then for an
-   * earlier key
+   * @param onVersion is called when the version of a key pattern has changed, and with it the keys in the store: the values of pending
+   * loads must then not be stored, since their leases are for the earlier keys
    */
   constructor (patterns: KeyPatterns, hasTags: () => boolean, onDoubt: OnDoubt, onVersion: () => void) {
     this.#patterns = patterns
@@ -130,8 +130,8 @@ export class PatternSettings implements EntryLimits, KeyRules {
 
   #tags ({ tags: own = [] }: PatternOptions, { tags, coveringTags }: Changeable): Pick<SetOptions, 'tags'> & Pick<Changeable, 'coveringTags'> {
     if (own.length === 0 || !this.#hasTags()) return NONE
-    // The tags of a `tags` function are covered only by the call's `coveringTags`. The pattern's tags cannot replace them: the app need not
-    // invalidate a tag of the pattern whenever it invalidates a tag of the function.
+    // The app invalidates a tag of `coveringTags` whenever it invalidates a tag that a `tags` function returns, but not a tag of the
+    // pattern. So the tags of the pattern are added to `coveringTags`, and cannot replace them.
     if (typeof tags === 'function') return Array.isArray(coveringTags) && coveringTags.length > 0 ? { coveringTags: withPatternTags(coveringTags, own) } : NONE
     return tags === undefined || Array.isArray(tags) ? { tags: withPatternTags(tags ?? [], own) } : NONE
   }
@@ -146,7 +146,7 @@ function ruleOf (name: string, own: PatternOptions): KeyRule | undefined {
   }
 }
 
-/** The lifetimes of a call; numbers of its key pattern replace its own numbers. */
+/** Returns the lifetimes of a call, with its numbers replaced by those in the options of the key pattern. */
 function lifetimes (own: PatternOptions, given: Changeable): Pick<Changeable, 'ttl' | 'staleWhileRevalidate' | 'staleIfError'> {
   return {
     ttl: replaced(own.ttl, given.ttl),

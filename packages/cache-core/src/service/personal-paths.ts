@@ -61,7 +61,7 @@ export function mayLieUnder (prefix: string, pattern: string): boolean {
   for (const [at, wanted] of resolveDots(split(decode(prefix) ?? prefix)).entries()) {
     const part = parts[at]
     if (part === undefined) return false
-    // The regular expression of a parameter may contain a slash, so the parts behind it are not compared.
+    // A wildcard, or the regular expression of a parameter, may match slashes, so the parts of the path behind it are not compared.
     if (part.includes('*') || part.includes('(')) return true
     if (part !== wanted && !part.includes(':')) return false
   }

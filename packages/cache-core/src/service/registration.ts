@@ -13,8 +13,8 @@ import type { KeyRules } from './key-rule.js'
 
 /**
  * One registered implementation, and the boundary around it: each call of it returns a `Result` in bounded time. If the implementation
- * throws, rejects, hangs, or returns a value that is no `Result`, the call returns a coded error. Results of an implementation with
- * synchronous reads are not checked, except those of `lock`, since its calls end when they return.
+ * throws, rejects, hangs, or returns a value that is no `Result`, the call returns a coded error. If the implementation has synchronous
+ * reads, every call except `lock` has ended when it returns, so its result is neither checked nor limited in time.
  */
 export class Registration {
   readonly registeredAt = new Date()

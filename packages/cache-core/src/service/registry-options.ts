@@ -16,7 +16,7 @@ export const registryProperties = {
   /** Milliseconds after which a cache write that hangs fails with an error. */
   writeTimeoutMs: Type.Optional(milliseconds(2000)),
   /**
-   * The pattern of a key or tag: a label of at most 64 characters.
+   * A function that returns the pattern of a key or tag: a label of at most 64 characters.
    * @default the text before the first `:`
    */
   keyPattern: Type.Optional(functionOf<(key: string) => string>('a function of the key')),

@@ -131,17 +131,17 @@ export class CacheRegistry {
     if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
 
-  /** The serializer of the implementation in service, or `serializer`. */
+  /** The serializer of the implementation in service; if it has none of its own, the registry's `serializer`. */
   get valueSerializer (): SerializerName | Serializer { return this.serializerOf(this.#active) }
 
-  /** The serializer by which values of a registered implementation are copied for several callers: its own, or `serializer`. */
+  /** Returns the serializer that copies a registration's values for several callers: the implementation's own, else the registry's. */
   serializerOf (target: Pick<Registration, 'serializer'>): SerializerName | Serializer { return target.serializer ?? this.serializer }
 
   /** The registration whose implementation is in service. */
   get active (): Registration { return this.#active }
   /**
-   * Whether no call is served from a cache: no implementation that stores is in service, or the rollout includes no subject. Every read is
-   * then loaded, so that the loads are a sample of the reads.
+   * Whether no call is served from a cache: no implementation that stores is in service, or the rollout includes no subject. Every read
+   * then runs its loader, so that the observed loads represent all reads.
    */
   get isObserving (): boolean { return this.#active.passThrough || this.rollout.limit === 0 }
   /** The implementation that is in service. */
@@ -191,7 +191,10 @@ export class CacheRegistry {
     }
   }
 
-  /** Starts the timer of `recentStats`, until `stop` was called as often as `start`. The timer does not keep the process running. */
+  /**
+   * Starts the timer that copies the counters for `recentStats`. It runs until `stop` was called as often as `start`, and does not keep the
+   * process running.
+   */
   start (): void {
     this.#users++
     this.#recent.start()

@@ -1,6 +1,6 @@
 /**
- * The part of a cache's cost to which the duration of each operation of the implementation belongs. Operations on tags belong to none,
- * since they have no key.
+ * The part of a cache's cost to which the duration of each operation of the implementation belongs. Operations that are missing here, such
+ * as invalidations, which have no key, belong to none.
  */
 const PARTS: Readonly<Record<string, 'read' | 'store' | 'remove'>> = {
   get: 'read',
@@ -39,6 +39,6 @@ export class Costs {
     if (part !== undefined) this[part] += seconds
   }
 
-  /** The sum of the costs of all kinds, in seconds. */
+  /** The sum of the costs in seconds, without `serialize`, which is a part of `store`. */
   get total (): number { return this.read + this.store + this.remove + this.refresh }
 }

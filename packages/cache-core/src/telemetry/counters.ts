@@ -15,7 +15,7 @@ export class Counters {
   misses = 0
   sets = 0
   dels = 0
-  /** The number of loads of the key pattern that were counted under this value of the metric label `impl`. */
+  /** The number of loads of the key pattern that were counted under the metric label `impl` of these counters. */
   loaded = 0
   /** The seconds that operations of the implementation took on the keys of the pattern; 0 unless durations are measured. */
   readonly costs = new Costs()
@@ -44,8 +44,8 @@ export class Counters {
   }
 
   /**
-   * Adds the time that the hits since the last call have saved, by the recent duration of a load. Called before each load is recorded, not
-   * at each hit, so that a hit costs nothing more.
+   * Adds the time that the hits since the last call of this method have saved, by the recent duration of a load. It is called before each
+   * load is recorded, not at each hit, so that a hit costs nothing more.
    */
   valueHits (): void {
     const { succeeded, recent } = this.loads
@@ -80,7 +80,7 @@ export class Loads {
   }
 }
 
-/** Hits, misses and errors of cache reads in a period. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
+/** Hits and misses of cache reads, and errors of all operations, in a period. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
 export interface Totals { hits: number; misses: number; errors: number; hitRate: number }
 
 /** The counts of cache operations under one value of the metric label `impl`. */
@@ -174,7 +174,7 @@ function gapOfSample (): number {
   return 1 + Math.floor(Math.random() * (2 * READS_PER_SAMPLE - 1))
 }
 
-/** Returns hits, misses and errors of cache reads together with the hit rate. */
+/** Returns hits and misses of cache reads, and errors of cache operations, together with the hit rate. */
 export function withRate (hits: number, misses: number, errors: number): Totals {
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }

@@ -80,8 +80,8 @@ export class Doubts {
   }
 
   /**
-   * Checks the keys or tags of a removal: if a name has a failed interpolation, the entries of the complete name remain, and readers get
-   * stale values.
+   * Checks the keys or tags of a removal for a text such as `undefined`, where an interpolation has failed: the removal then misses the
+   * entries of the complete key or tag, and readers get outdated values.
    */
   lookAtRemoval (kind: 'key' | 'tag', names: readonly string[], patternOf: (name: string) => string): void {
     for (const name of names) {

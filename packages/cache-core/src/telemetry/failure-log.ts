@@ -9,8 +9,8 @@ const OF_CALLS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Logs failures of the cache by kind: one line at the first failure, then one line a minute with the number of failures while they
- * continue, never one line per operation.
+ * Logs failures of the cache by kind, which is the implementation, the operation and the type of error: one line at the first failure, then
+ * one line a minute with the number of failures while they continue, never one line per operation.
  */
 export class FailureLog {
   static readonly EVERY_MS = 60_000

@@ -67,8 +67,9 @@ export function readNearMeasured<M extends keyof NearReads> (
 }
 
 /**
- * Returns the result of a cache read if `user` used its entry; its duration, without the time that `user` takes, is recorded if the
- * registry measures durations. The result is `undefined`, and no duration is recorded, if there is no entry or `user` did not use it.
+ * Reads an entry, and passes it to `user`, which decides whether to use it. Returns the result of the read, whose duration without that of
+ * `user` is recorded if the registry measures durations. If there is no entry or `user` did not use it, returns `undefined` and records
+ * nothing.
  */
 export function useMeasured (
   service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, user: EntryUser

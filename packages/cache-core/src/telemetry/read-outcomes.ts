@@ -19,14 +19,14 @@ export class Observer {
     this.#patterns = patterns
   }
 
-  /** Counts and emits the read of a fresh value, and returns its result. */
+  /** Counts and emits the outcome of a read that finds fresh values only, and returns the result of the read. */
   readValue<R extends Result<unknown>> (stats: ImplStats, key: string, result: R): R {
     if (!result.ok) this.#readFailed(stats, key, result.error)
     else this.read(stats.of(key), key, result.value !== null || result === STORED_NULL ? 'hit' : 'miss')
     return result
   }
 
-  /** Counts and emits the read of an entry, which may be stale, and returns its result. */
+  /** Counts and emits the outcome of a read that also finds stale entries, and returns the result of the read. */
   readEntry<R extends Result<{ readonly fresh: boolean } | null>> (stats: ImplStats, key: string, result: R): R {
     if (result.ok) this.read(stats.of(key), key, result.value === null ? 'miss' : result.value.fresh ? 'hit' : 'stale')
     else this.#readFailed(stats, key, result.error)

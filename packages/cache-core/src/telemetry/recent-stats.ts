@@ -1,6 +1,9 @@
 import { withRate, type Stats, type Totals } from './counters.js'
 
-/** The counts of cache reads in the last five minutes, computed from a copy of the counters that is made each minute. */
+/**
+ * Hits, misses and errors in the last five minutes: the counters minus a copy of them. A copy is made each minute, and the oldest of the
+ * last five copies is subtracted.
+ */
 export class RecentStats {
   static readonly STEP_MS = 60_000
   static readonly STEPS = 5

@@ -2,10 +2,11 @@
 export const SHADOW_OUTCOMES = ['match', 'mismatch', 'explained', 'differs', 'absent', 'undecided', 'failed', 'dropped'] as const
 
 /**
- * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry was stale. `explained`: the entry
- * differed, and was invalidated within 5 s. `differs`: only members that differ on every load differed. `absent`: no fresh entry.
- * `undecided`: the entry ends within the 5 s, or is newer than the load. `failed`: the read failed, or the value has no stored form.
- * `dropped`: too many comparisons were in flight, or the value was too large or had parts, such as a `Map`, that the serializer changes.
+ * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry differed, and was not invalidated within
+ * 5 s. `explained`: the entry differed, and was invalidated or replaced within 5 s. `differs`: only members that differ on every load
+ * differed. `absent`: no fresh entry. `undecided`: the entry ends so soon that the 5 s cannot be awaited, or it may be newer than the load.
+ * `failed`: the read failed, or the value has no stored form. `dropped`: too many comparisons were in flight, or the value was too large or
+ * had parts, such as a `Map`, that the serializer changes.
  */
 export type ShadowOutcome = typeof SHADOW_OUTCOMES[number]
 
@@ -57,7 +58,10 @@ export class ShadowCounts {
   readonly ages = { match: new AgeHistogram(), differs: new AgeHistogram(), mismatch: new AgeHistogram() }
   /** The number of loaded values that shadow reads have passed to the implementation to be stored. */
   stored = 0
-  /** The numbers of fresh and stale entries in each group of keys. An entry whose whole value differs on every load is not counted. */
+  /**
+   * The counts of shadow reads in each group of keys: `stale` counts mismatches, `fresh` counts entries that equal the loaded value except
+   * for members that differ on every load. An entry whose whole value differs on every load is not counted.
+   */
   readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ fresh: 0, stale: 0 }))
   /** The number of mismatches by path of the differing member; at most eight paths. */
   readonly mismatchPaths = new Map<string, number>()

@@ -16,7 +16,7 @@ const OF_RICH = new Set([
   'BigUint64Array'
 ])
 
-/** Whether the rich serializer stores a part of a value that JSON would change, such as `Date at .createdAt`. */
+/** Whether the rich serializer preserves a member that JSON changes; `change` describes it, such as `Date at .createdAt`. */
 export function isKeptByRich (change: string): boolean {
   return OF_RICH.has(change.split(' at ', 1)[0]!)
 }

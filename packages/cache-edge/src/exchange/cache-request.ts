@@ -64,8 +64,8 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly isServed: boolean
 
   /**
-   * The key under which a response to the request is stored and shared with other requests; `undefined`: the response is not shared, since
-   * its `No-Vary-Search` differs from the one by which the key of the request was computed.
+   * The key under which a response to the request is stored and shared with other requests; `undefined`: the response is neither stored nor
+   * shared, since its `No-Vary-Search` differs from that of an earlier response, by which the key of the request was computed.
    */
   keyFor (response: StoredHead): string | undefined
   /**
@@ -73,7 +73,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    * stored.
    */
   hasLabelsOf (stored: StoredHead): boolean
-  /** Records that the cache has a fresh response to the request. */
+  /** Called when the cache has a fresh response to the request, so that later requests for the same target can be answered early. */
   noteStored (): void
   /** Marks the response as personal: it is sent to this HTTP client, and no other request may get it from a store. */
   markPersonal (): void
@@ -88,7 +88,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    * @param now milliseconds of the epoch
    */
   serveHit (response: Servable, now: number): void
-  /** Sends a stored response with another result than a hit, or a 304 if the client already has that response. */
+  /** Sends a response with this status as the member of `Cache-Status`, or a 304 if the client already has that response. */
   serve (response: Servable, status: CacheStatus): void
   /** Sends 504 for a request with `only-if-cached` that no stored response answers (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void

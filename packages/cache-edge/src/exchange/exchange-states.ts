@@ -91,7 +91,7 @@ export function afterResponse (
 /** The consequence of a handler run that ended with the handler's own response or failure. */
 export type Conclusion =
   | { readonly kind: 'storable'; readonly response: StoredResponse }
-  /** The client disconnected, or the body broke off, so one of the waiting requests runs the handler again. */
+  /** The client of the handler run disconnected, or the body broke off, so one of the waiting requests runs the handler again. */
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
   /** Another response was sent in place of the handler's; the stored response remains unchanged. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }

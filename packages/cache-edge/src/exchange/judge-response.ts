@@ -56,16 +56,16 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
   const head = { status: recorded.status, headers }
-  // The reasons `serializer` and `csp-nonce` are checked first, since only a change of the app can remove their cause, whatever the
-  // lifetime of the response is.
+  // The reasons `serializer` (a hook serialised the body for this client) and `csp-nonce` are checked first, since only a change of the app
+  // can remove their cause, whatever the lifetime of the response is.
   if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
   if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
   const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const tags = tagsWithGroups(exchange, headers)
-  // A response whose cache groups exceed the maximum number of tags is not stored, since an invalidation of a group without a tag would
-  // miss the response.
+  // Each cache group needs a tag of the entry. A response with more tags than an entry may have is not stored: an invalidation of a group
+  // without a tag would miss the response.
   if (tags.length > MAX_TAGS) return { reason: 'cache-groups' }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()

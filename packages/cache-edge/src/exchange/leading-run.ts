@@ -211,8 +211,8 @@ export class LeadingRun implements RunListener {
   }
 
   /**
-   * Stores a response, and gives it to the requests that wait for it. A response with another key than the request is neither stored nor
-   * shared.
+   * Stores a response, and gives it to the requests that wait for it. A response whose `No-Vary-Search` does not fit the key of the request
+   * is neither stored nor shared; see `keyFor`.
    */
   async #keep (response: StoredResponse): Promise<void> {
     const key = this.#request.keyFor(response)

@@ -51,7 +51,7 @@ export class LoneRuns {
   /**
    * Runs the handler of a route whose responses are not stored, and shows it the whole request. The handler may then read any header, so
    * its response is for this client alone, and gets no `Cache-Control` that lets shared caches store it.
-   * @param mayEnd whether responses of the route are stored again after a storable response
+   * @param mayEnd whether a storable response of this run ends that state, so that later responses of the route are stored
    */
   async runShown (request: CacheRequest, status: CacheStatus, mayEnd = false): Promise<void> {
     const { maxBodyBytes, memory, unstored } = this.#settings

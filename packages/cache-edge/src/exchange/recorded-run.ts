@@ -50,7 +50,7 @@ export interface RecordedRun {
   statusOf (error: unknown): number
   /** Reads the recorded stream ahead of its client, since other requests wait for the response. */
   hurry (): void
-  /** Shows the whole request again, with the parts that were hidden from the handler. */
+  /** Ends the view of the request: shows the parts again that were hidden from the handler. */
   showAll (): void
   /** Ends the recording of the response: another response is sent in place of the handler's. */
   takeOver (): void

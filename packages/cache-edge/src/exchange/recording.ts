@@ -56,7 +56,7 @@ export class Recording extends Readable {
   #hasEnded = false
 
   /**
-   * Prepares the recording of a source, a stream of the app, which begins with the first read.
+   * Prepares the recording of a source (a stream of the app). The recording begins with the first read of its reader, or before.
    * @param onEnd called once, unless the recording was stopped before
    */
   constructor (
@@ -69,7 +69,7 @@ export class Recording extends Readable {
     this.#memory = memory
     this.#onEnd = onEnd
     source.once('end', () => this.#whole())
-    // `finished` also reports a source stream that closes without 'end' and 'error', or had ended before.
+    // Node's `finished` also reports a source stream that closes without the events `end` and `error`, or that had ended before this call.
     finished(source, { writable: false }, (error) => {
       if (error == null) this.#whole()
       else if (!this.#hasEnded) this.destroy(error)

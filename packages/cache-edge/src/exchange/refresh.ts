@@ -22,7 +22,7 @@ export class Refresher {
   readonly #running = new Set<string>()
   /** Cache keys whose last refresh failed, each with the pause before the next refresh. */
   readonly #paused: Backoff
-  /** Cache keys whose last refresh a hook refused, each with the time before the next refresh. */
+  /** Cache keys whose last refresh a hook refused or changed into another request, each with the time before the next refresh. */
   readonly #refused: Backoff
   /** The number of consecutive failed refreshes by cache key. */
   readonly #failures = new Map<string, number>()

@@ -25,8 +25,8 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
   const receivedAt = Date.now()
   const fields = Object.entries(storableHeaders(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  // With `store: true` the `Vary` of hooks is not stored, so the names of hooks are added here. With `store: 'by-response'` the stored
-  // `Vary` contains these names already.
+  // With `store: true` the header names that hooks put in `Vary` are not stored, so they are read from the current reply. With
+  // `store: 'by-response'` the stored `Vary` contains these names already.
   const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
   const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'

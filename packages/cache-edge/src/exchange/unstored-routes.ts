@@ -38,7 +38,7 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   'too-large': { after: SEVERAL, showsAll: false, message: `are larger than maxBodyBytes; raise it, ${TAKE_STORE_AWAY}` }
 }
 
-/** Reasons for not storing a response that an upstream server determines by the headers of the response. */
+/** Reasons why a response is not stored that follow from its `Cache-Control` or `Expires`, which an upstream server may set. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
 /** The responses of one route so far. `unstored`: for each reason, the number of responses that were not stored for it. */

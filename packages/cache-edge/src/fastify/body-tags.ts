@@ -73,8 +73,9 @@ export class BodyTags {
   }
 
   /**
-   * Sets the ETag again after the hooks of the route. If hooks encoded the body (`Content-Encoding`), the ETag remains and becomes weak
-   * (RFC 9110 §8.8.3.3). The ETag of a HEAD remains, too, since Fastify removes its body.
+   * Computes the ETag again if a hook of the route has changed the body since the last call. If the hook encoded the body
+   * (`Content-Encoding`), the ETag remains and becomes weak (RFC 9110 §8.8.3.3). The ETag of a HEAD response whose body Fastify removed
+   * remains, too.
    */
   settle (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)

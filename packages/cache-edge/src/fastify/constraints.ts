@@ -26,7 +26,8 @@ export class Constraints {
 
   /**
    * Notes which request headers the constraints of the app read.
-   * @param hasStrategy whether a constraint of that name is the app's own, or was used before
+   * @param hasStrategy whether Fastify reports a strategy for the constraint with the given name: the app added one, or a declared route
+   * uses a built-in one
    */
   constructor (known: ConstraintHeaders, hasStrategy: (name: string) => boolean) {
     this.#known = known
@@ -41,7 +42,7 @@ export class Constraints {
     return ['accept-version', ...Object.values(this.#known).flat()].map((name) => name.toLowerCase())
   }
 
-  /** The first of these constraints of the app's own whose request headers are unknown; `undefined`: all are known. */
+  /** The first of these custom constraints of the app whose request headers are unknown; `undefined`: all headers are known. */
   unnamedOf (own: Iterable<string>): string | undefined {
     return [...own].find((name) => !Object.hasOwn(this.#known, name))
   }
@@ -74,8 +75,8 @@ export class Constraints {
   #headersOf (name: string): readonly string[] | undefined {
     if (Object.hasOwn(this.#known, name)) return this.#known[name]
     if (name !== 'host' && name !== 'version') return undefined
-    // The existence of a strategy is checked before the first route with the constraint: a strategy that exists at that time was added by
-    // the app under a built-in name.
+    // Fastify reports a built-in strategy only after a route with the constraint was declared. A strategy that it reports before the first
+    // such route was therefore added by the app under the built-in name, and may read any header.
     let isBuiltIn = this.#isBuiltIn.get(name)
     if (isBuiltIn === undefined) this.#isBuiltIn.set(name, isBuiltIn = !this.#hasStrategy(name))
     if (!isBuiltIn) return undefined

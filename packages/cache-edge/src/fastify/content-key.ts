@@ -32,7 +32,8 @@ export const hashContent: preParsingHookHandler = function hashContent (request,
       next()
     }
   })
-  // Fastify compares `receivedEncodedLength` with `Content-Length` if an earlier hook has decoded the content.
+  // Fastify compares the stream's `receivedEncodedLength` with `Content-Length`. An earlier hook that decoded the content has set
+  // this property on its own stream.
   Object.defineProperty(hashed, 'receivedEncodedLength', { get: () => (payload as { receivedEncodedLength?: number }).receivedEncodedLength })
   // An error of the payload reaches the parser through the hashed stream, which the parser reads, so the callback of `pipeline` is empty.
   beforeFirstRead(hashed, () => { pipeline(payload as NodeJS.ReadableStream, hashed, () => {}) })

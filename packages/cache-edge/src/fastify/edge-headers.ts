@@ -198,8 +198,8 @@ export class EdgeHeaders {
   }
 
   /**
-   * The tags of a response. `undefined`: a tag could not be purged, or the route's function failed, so that no cache may store the
-   * response.
+   * The tags that the policy gives to a response. `undefined`: the route's function `tags` threw, or returned no valid list of tags, so
+   * that no shared cache may store the response.
    */
   tagsOf (request: FastifyRequest, policy: Policy<FastifyRequest>): readonly string[] | undefined {
     try {
@@ -228,7 +228,7 @@ export class EdgeHeaders {
   }
 }
 
-/** The status by which a response is described. A 304 is treated as a 200, since it has the headers that the 200 would have. */
+/** The status by which the headers of a response are chosen. A 304 counts as a 200, since it has the headers that the 200 would have. */
 function statusOf ({ statusCode }: FastifyReply): number {
   return statusCode === 304 ? 200 : statusCode
 }

@@ -63,7 +63,7 @@ export class Edge {
       saysNoCache: this.#saysNoCache,
       hasCookieAwareProxies: options.proxies === 'cookie-aware',
       etagSuffixes: this.#etagSuffixes,
-      // The decorator is read at the first response, when all plugins have been loaded.
+      // The decorator `compress` of a compression plugin is looked up at the first response, when all plugins have been loaded.
       isCompressed: () => {
         isCompressed ??= fastify.hasReplyDecorator('compress')
         return isCompressed
@@ -101,7 +101,7 @@ export class Edge {
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
-  /** Returns the onSend hooks of a route. They do nothing unless `isCurrent` returns `true`. */
+  /** Returns the onSend hooks of a route. They do nothing once `isCurrent` returns `false`, since other hooks have replaced them. */
   #hooksOf (route: RouteOptions, rule: RouteRule<FastifyRequest>, isCurrent: () => boolean): Surrounding {
     const edge = this
     return {

@@ -100,7 +100,8 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  // The cache client of the request decides by its arm, so that the result agrees with the reads and stores of that client.
+  // Whether stored responses are served to the request follows from the arm of its cache client, so that it agrees with what that client
+  // reads and stores.
   get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {
@@ -187,7 +188,8 @@ export class FastifyCacheRequest implements CacheRequest {
    */
   show (stale: StoredHead | undefined, also: readonly string[] = []): SeenRequest {
     const { request, policy, target: { scheme, host } } = this
-    // The cache is read before parts are hidden: the rollout may assign by a part that the handler must not read, such as the address.
+    // The property `cache` is read before parts are hidden, so that the arm is assigned now: the rollout may assign it by a part that the
+    // handler must not read, such as the address.
     enterHandlerPhase(request)
     Reflect.get(request, 'cache')
     return showTo(request, {
@@ -223,7 +225,7 @@ export function refreshIn (raw: FastifyRequest['raw']): Refresh | undefined {
   return (raw as Raw)[kRefresh]
 }
 
-/** Returns the refresh of a background request that has reached its handler; `undefined`: the request came from a client. */
+/** Returns the refresh of a background request, and records that it reached its handler; `undefined`: the request came from a client. */
 export function refreshOf ({ raw }: FastifyRequest): Refresh | undefined {
   const refresh = refreshIn(raw)
   if (refresh !== undefined) refresh.hasReachedHandler = true

@@ -5,7 +5,7 @@ import { accessOnSend, boundName, contextOf, isHeadHook } from './patches.js'
 export interface Surrounding {
   /** The hook that runs after the hooks of the instance, before all other hooks of the route. */
   readonly first: onSendHookHandler
-  /** The hook that runs between two hooks of the route, and before Fastify removes the body of a HEAD response. */
+  /** The hook that runs between each two hooks of the route, and before Fastify removes the body of a HEAD response. */
   readonly between: onSendHookHandler
   /** The hook that runs after all other hooks of the route. */
   readonly last: onSendHookHandler

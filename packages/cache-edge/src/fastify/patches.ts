@@ -16,8 +16,8 @@ const replyClass = new Slot('fastify.Reply')
 const requestClass = new Slot('fastify.Request')
 
 /**
- * An object of Fastify with its private properties. Functions that each hit calls read the last known symbol directly in their own code,
- * since V8 optimises such a read for one symbol.
+ * An object of Fastify with its private properties. Functions that each hit calls read a property by `Slot.last`, the symbol that was found
+ * last, in their own code: V8 optimises such a read for one symbol.
  */
 type Slotted = object & { readonly [slot: symbol]: unknown }
 
@@ -82,7 +82,7 @@ export function configOf (request: FastifyRequest): object | undefined {
   return (contextOf(request) ?? request.routeOptions).config
 }
 
-/** The name under which Fastify binds an onSend hook of this package to the instance. */
+/** The name that the function of an onSend hook has after Fastify has bound it to the instance by `bind`. */
 export function boundName (hook: string): string {
   return `bound ${hook}`
 }

@@ -57,7 +57,7 @@ interface ReadyHit {
   readonly notModified: TimedFields
   /** The header fields that the last onSend hook writes; `undefined`: that hook removes fields, so that hits are not prepared. */
   readonly last: readonly (readonly [string, FieldValue])[] | undefined
-  /** Whether Fastify sends the `Content-Type` of the response unchanged, as a text or as bytes. */
+  /** Whether Fastify sends the same `Content-Type` with the body as text and with the body as bytes, so that either form may be sent. */
   readonly isTypeKept: boolean
 }
 
@@ -73,7 +73,7 @@ export class ReadyHits {
 
   /**
    * Makes the table of an app's prepared hits.
-   * @param addsTags whether a response without an entity tag gets a tag that is computed from its body
+   * @param addsTags whether a response without an entity tag gets one that is computed from its body
    * @param hitWith the member of this cache in `Cache-Status` for a hit
    */
   constructor (headers: EdgeHeaders, addsTags: boolean, hitWith: (ttl: number) => string) {
@@ -119,7 +119,7 @@ export class ReadyHits {
     return hit
   }
 
-  /** Writes the header fields of a hit as the normal path does, in front of the hooks and in the last one, to prepare further hits. */
+  /** Prepares the header fields of hits as the normal path writes them: those before the app's hooks, and those of the last onSend hook. */
   #prepare (request: FastifyRequest, head: StoredHead, policy: Policy<FastifyRequest>, tags: readonly string[]): ReadyHit {
     const described = new HeaderReply()
     const reply = described.asReply

@@ -12,8 +12,9 @@ export interface RequestKey {
   readonly key: string
   readonly tags: readonly string[]
   /**
-   * The key under which a response to the request is stored and shared. `undefined`: the `No-Vary-Search` of this response differs from the
-   * one by which the key of the request was computed. If the method is missing, every response is stored under `key`.
+   * The key under which a response to the request is stored and shared. `undefined`: the key of the request was computed by the
+   * `No-Vary-Search` of an earlier response, and that of this response differs. If the method `keyFor` is missing, every response is stored
+   * under `key`.
    */
   keyFor? (response: Pick<StoredHead, 'headers'>): string | undefined
 }

@@ -126,7 +126,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     if (taken === undefined) return send(this.#body.take(payload))
     // The headers of a `Response` are set here, since Fastify would set them after the onSend hooks.
     if (taken === 'validated' && isResponse(payload)) for (const [name, value] of payload.headers) reply.header(name, value)
-    // Later payloads are dropped: the handler may take the end of its stream for a failure, and send an error.
+    // Payloads that the handler sends later are dropped: it may take the destruction of this stream for a failure, and send an error.
     this.dropLate()
     discard(payload)
     this.#end('replaced')

@@ -11,7 +11,7 @@ import { Constraints } from './constraints.js'
 
 interface PrefixRule {
   readonly prefix: string
-  /** The shape of the only patterns to which the rule applies; `undefined`: it also applies to the routes below its prefix. */
+  /** The prefix without parameter names, which a pattern must equal (`exact`); `undefined`: the rule also applies to routes below it. */
   readonly shape: string | undefined
   readonly policy: EdgePolicy
 }
@@ -29,7 +29,7 @@ export class RouteRules {
   /** The names of routes with a policy of their own that applies to none of their methods. */
   readonly #idle = new Set<string>()
   readonly #personal: readonly string[]
-  /** The patterns of the app's routes, until the app starts. */
+  /** The patterns of the app's routes, until the app starts and has compared the prefixes of option `personal` with them. */
   readonly #patterns = new Set<string>()
 
   /**

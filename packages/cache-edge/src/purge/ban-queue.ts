@@ -43,7 +43,7 @@ const MAX_BANS = 10_000
 export class BanQueue {
   readonly #settings: BanQueueSettings
   readonly #waiting = new Map<string, Ban>()
-  /** The second bans, in the order in which they are due. None of their tags is in `#waiting`. */
+  /** The second bans that are not due yet, in the order of `dueAt`. No tag is both here and in `#waiting`, the bans to be sent next. */
   readonly #later = new Map<string, Ban>()
   readonly #closing = new AbortController()
   #timer: NodeJS.Timeout | undefined

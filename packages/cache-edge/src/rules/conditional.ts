@@ -62,7 +62,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   }
   if (!isReading) return 'send'
   const since = dateOf(headers, 'if-modified-since', now)
-  // A date in the future is ignored: no response of this server has such a date, and it would hide every change until that time.
+  // An `If-Modified-Since` in the future is ignored: no response of this server has such a date, and it would hide each change until then.
   if (since === undefined || modified === undefined || since > now) return 'send'
   return modified <= since ? 'not-modified' : 'send'
 }

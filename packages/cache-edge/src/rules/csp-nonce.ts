@@ -13,8 +13,8 @@ export function noncesOf (headers: HeaderFields): string[] {
 }
 
 /**
- * Whether a body may contain one of the nonces, perhaps in an escaped form. In JSON only the exact nonce counts, since a plugin may send a
- * nonce with each response although JSON does not use it.
+ * Whether a body may contain one of the nonces. Every body that is not JSON counts, since it may contain the nonce in an escaped form. A
+ * JSON body counts only if it contains the exact nonce: a plugin may send a nonce with each response, although JSON does not use it.
  */
 export function isUsedIn (
   nonces: readonly string[], { headers, body }: { readonly headers: HeaderFields; readonly body: Buffer }

@@ -14,7 +14,7 @@ const DEFAULT_STALE_AFTER_MS = 5000
 /** A function of the app that returns the tags for the response to a request. */
 type TagsOf<R> = (request: R) => readonly string[]
 
-/** The members of a policy as the app writes them; see option `rules` for the meaning of each. `R`: the request of the framework. */
+/** The members of a policy as the app writes them; see `policy-options.ts` for the meaning of each. `R`: the request of the framework. */
 export interface PolicyMembers<R> {
   readonly scope?: 'shared' | 'private'
   readonly maxAge?: number

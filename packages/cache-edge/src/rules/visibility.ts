@@ -34,7 +34,7 @@ const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
 /** The headers that identify the client or the request. The handler of a route with `sameForAll` sees them. */
 const IDENTIFYING = ['authorization', 'cookie', 'traceparent', 'tracestate', 'x-request-id']
 
-/** The names of the request headers that the handler of a stored route may see as they were sent. */
+/** The names of the request headers that the handler of a stored route may see, with the values that were sent. */
 export function shownNames (headers: HeaderFields, { store, vary, sameForAll }: Policy): string[] {
   const names = store === 'by-policy' ? [...vary] : [...vary, ...Object.keys(headers).filter(isNegotiating)]
   if (sameForAll) names.push(...IDENTIFYING)

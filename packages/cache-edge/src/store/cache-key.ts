@@ -22,7 +22,7 @@ export interface TargetUri {
  */
 export function responseKey (target: TargetUri, app?: string): string {
   const own = parts(target)
-  // With an app the list has one part more, so that keys with and without an app are never equal.
+  // The hashed list has three or four parts without an app, and five or six with one, so that the two kinds of keys are never equal.
   return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 

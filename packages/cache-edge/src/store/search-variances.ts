@@ -2,7 +2,7 @@ import type { SearchVariance } from '../rules/no-vary-search.js'
 import type { TargetUri } from './cache-key.js'
 import { pathOf } from './path.js'
 
-/** The maximum length of a path whose variance is remembered, in characters, with its origin. */
+/** The maximum number of characters of an origin and a path together for which a `No-Vary-Search` is remembered. */
 const MAX_LENGTH = 1000
 
 /**

@@ -142,7 +142,7 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  /** Counts a request for a variant that was not read by `find`. */
+  /** Counts a request for a variant, if the variant was read without `find`, which counts the request itself. */
   countRequest (own: string): void {
     this.#requests.add(own)
   }

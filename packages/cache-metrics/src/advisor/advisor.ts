@@ -40,7 +40,7 @@ export class Advisor {
   /** The number of times that a getter, a proxy or a `toJSON` of the app threw while the advisor read a value. */
   #failures = 0
   #keys = new KeyHasher()
-  /** The value of the last event `loadedFor`. The event `loaded` of the same load follows and reuses the value's fingerprint. */
+  /** The value of the last event `loadedFor`. Its fingerprint is used again at the event `loaded`, which follows for the same load. */
   #seen: { readonly value: unknown; readonly print: Fingerprint | undefined } | undefined
 
   constructor (core: Core, traffic: Traffic, settings: AdvisorSettings = {}) {
@@ -61,8 +61,8 @@ export class Advisor {
   async start (secret?: string, stored?: AdviceState): Promise<void> {
     const now = readStopwatch(this.#core.registry.clock)
     const today = Date.now()
-    // A wall clock that was set back must make the trace of this process neither overlap that of the earlier process nor end in the future
-    // of the other processes.
+    // If the wall clock was set back, the earlier state is moved back in time. The trace of this process must neither overlap that of the
+    // earlier process nor end in the future of the other processes.
     const ahead = stored === undefined ? 0 : Math.max(0, Math.ceil(endOf(stored) - today))
     const earlier = stored === undefined || ahead === 0 ? stored : movedBack(stored, ahead)
     const epoch = today - now
@@ -134,7 +134,7 @@ export class Advisor {
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
     const seen = this.#seen
     this.#seen = undefined
-    // The loads represent all requests only while no cache stores values; with a cache only misses load, so they are not observed.
+    // Loads are observed only while no cache stores values, since every read then loads. With a cache, loads represent the misses alone.
     if (error !== undefined || !this.#core.registry.isObserving || checkKey(key) !== undefined) return
     const observed = this.#subjects.patterns.get(pattern)
     const hash = this.#keys.of(key)
@@ -169,7 +169,7 @@ export class Advisor {
     if (milliseconds !== undefined) observed.noteDuration(milliseconds / 1000)
     if (!this.#timeBudget.has(now)) return
     this.#spend(() => {
-      // The event `finish` costs less than a replaced `writeHead`, after which Node's code for responses takes slower paths.
+      // The header fields are read at the event `finish`. To replace `writeHead` would cost more, as Node then takes slower paths.
       reply.raw.once('finish', () => this.#safely(() => this.#spend(() => {
         observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(reply.raw.statusCode, request, reply))
       })))

@@ -40,7 +40,7 @@ export class AppNumbers {
     this.#baseline = { reads: this.#reads(), routes, edgeCandidates: candidates, etagMatches }
   }
 
-  /** Returns the counts of the app for the go/no-go gates. The quantile of a route is that of all its requests to this process. */
+  /** Returns the counts of the app for the go/no-go gates. A route's p95 includes requests from before the observation. */
   ofGates (): Omit<GateNumbers, 'seconds' | 'source'> {
     const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
     const routes = [...this.#traffic.routes].map((route) => {

@@ -14,7 +14,7 @@ type Kind = keyof typeof MAX_OF_KIND
 export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => sum + max, 3)
 
 /**
- * Matches names of dimensions that a report may show. Clients choose names, so only plain names are allowed, without ids (see `isLabel`).
+ * Matches names of dimensions that a report may show. Clients choose names, so only plain names are allowed. `isIdLike` excludes ids.
  */
 const NAME = /^[\w.[\]-]{1,64}$/
 

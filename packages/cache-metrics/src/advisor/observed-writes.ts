@@ -4,7 +4,7 @@ import { MAX_TAGS } from './curve/entry-tags.js'
 import type { KeyHasher } from './hash.js'
 import type { RouteObservation } from './route-observation.js'
 
-/** The observations of an app by key pattern and by route, and the functions of the advisor that its writes need. */
+/** The observations of an app by key pattern and by route, and what `watchWrites` needs to add the app's writes to them. */
 export interface ObservedApp {
   readonly patterns: ReadonlyMap<string, RouteObservation>
   readonly routes: ReadonlyMap<string, RouteObservation>
@@ -46,8 +46,8 @@ export function watchWrites (core: Core, { patterns, routes, keys: hasher, now, 
 }
 
 /**
- * Adds the tags of an entry to a reuse curve. If a function of the app returns no valid list, which the cache would refuse, the entry has
- * no tags.
+ * Adds the tags of an entry to a reuse curve. An invalid list of tags, which the cache would refuse too, is ignored: the entry then has no
+ * tags.
  */
 function noteTags (observed: RouteObservation, hasher: KeyHasher, key: string, tags: readonly string[]): void {
   if (checkTags(tags as string[]) !== undefined) return

@@ -6,7 +6,7 @@ function durationsOf (route: RouteTraffic): DurationHistogram[] {
   return Object.values(route.durations).filter((durations) => durations !== undefined)
 }
 
-/** Returns the number of answered requests of a route. */
+/** Returns the number of requests of a route that got a response, from the handler or from the cache. */
 export function countOf (route: RouteTraffic): number {
   return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
 }

@@ -15,7 +15,7 @@ import { provenTtl } from './staleness/staleness-forecast.js'
 /** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
 
-/** The record of the accesses of a process. `epoch`: the zero of the clock of the accesses, in milliseconds since 1970. */
+/** The sampled accesses to a key pattern or route. `epoch`: the zero of the clock that times them, in milliseconds since 1970. */
 export interface AccessRecord { readonly accesses: SampledAccesses; readonly epoch: number }
 
 /** The requests and values of one key pattern or route that the advisor observed. */
@@ -66,7 +66,7 @@ export class RouteObservation {
     this.#record?.accesses.add(TAG + at, hash, tag)
   }
 
-  /** Records the invalidation of a tag. If no entry has had a tag, the invalidation has no effect and is ignored. */
+  /** Records the invalidation of a tag. While no entry has had any tag, an invalidation has no effect and is ignored. */
   noteInvalidation (tag: number, now: number): void {
     if (this.curve.hasTags) this.#note(INVALIDATION, tag, now)
   }
@@ -84,7 +84,7 @@ export class RouteObservation {
     this.staleness.note(hash, now / 1000, value.hash)
   }
 
-  /** Counts a value that cannot be compared, or that is too large. The mean size of the values is then not known. */
+  /** Counts a value without a fingerprint, such as one that is too large. The mean size of the values is then not known. */
   noteUnseen (): void {
     this.#unseen++
   }

@@ -7,7 +7,7 @@ import { RouteObservation, type AccessRecord, type LoadObservation } from './rou
 
 /** The maximum number of observed key patterns, and of observed routes; their tables together stay below 8 MB. */
 export const MAX_SUBJECTS = 16
-/** The maximum bytes of all records of accesses together; the length of each record follows from the number of key patterns and routes. */
+/** The maximum bytes of all records of accesses together. Each key pattern or route has one record; all have the same maximum length. */
 const MAX_RECORD_BYTES = 2 * 1024 * 1024
 const BYTES_PER_ACCESS = 9
 
@@ -60,7 +60,7 @@ export class Subjects {
 
   /**
    * Continues the state of an earlier process.
-   * @param now the present time by the clock, which is the end of the earlier process's trace
+   * @param now the present time by the stopwatch; the earlier process's trace is shifted so that it ends at this time
    */
   async restore (state: AdviceState, now: number): Promise<void> {
     const time = new TraceTime(state.spans)

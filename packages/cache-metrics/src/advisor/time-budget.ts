@@ -17,13 +17,13 @@ const BURST_MS = 5
 const MAX_DEBT_MS = 200
 /** The share of the CPU time of the process that the advisor may spend on comparing values. */
 const SHARE = 0.01
-/** Milliseconds between two readings of the CPU time, since a reading costs as much as twenty of the clock. */
+/** Milliseconds between two readings of the CPU time, since such a reading costs as much as twenty readings of the clock. */
 const READ_EVERY_MS = 100
 
 /**
  * Limits the time that the advisor spends on comparing values to 1 % of the CPU time of the process, plus an amount at the start (a token
- * bucket). A share of the passing time would be a tenth of the CPU time of a process that is idle for nine tenths of the time. With a clock
- * that measures no CPU time, the passing time stands for it.
+ * bucket). 1 % of the passing time would be 10 % of the CPU time of a process that is idle for nine tenths of the time. With a clock that
+ * measures no CPU time, the passing time stands for the CPU time.
  */
 export class TimeBudget {
   readonly #clock: () => Clock

@@ -100,8 +100,9 @@ export class AccessLog {
     this.#now = now
   }
 
-  // A time in whole seconds would shorten each ttl by half a second on average. The requests of one second are therefore spread over it, by
-  // the number of requests in the second before. The hash gives a random share that is the same in every run.
+  // A time in whole seconds would shorten each ttl by half a second on average. The requests of one second are therefore spread over that
+  // second, at distances that assume as many requests as in the second before. The hash of a request's number moves its time by a random
+  // share of one distance, which is the same in every run.
   #spread (time: number): number {
     if (this.#isFine) return time
     if (time !== this.#second) {

@@ -12,7 +12,7 @@ const ACCESSES_PATH = '/internal/cache/advice/accesses'
 
 /**
  * Makes one report on several apps or processes. The hit rates are those of one cache that they share, computed from the accesses that each
- * has recorded. Tolerance, ttls and sizes are those of the first app.
+ * has recorded. The tolerated share of stale hits, the ttls and the cache sizes are those of the first app.
  * @throws `CACHE_ERR_ADVISOR` if an app sends no accesses, or accesses that cannot be merged with those of the first app
  */
 export async function reportOfApps (servers: readonly Server[], timeoutMs: number): Promise<Report> {

@@ -3,7 +3,7 @@ import type { PrometheusSource } from './sources.js'
 import type { StageFindings } from './output.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 
-/** Hours of the canary's baseline. Prometheus does not have the number of the app, so this default is assumed. */
+/** Hours of the canary's baseline: the default of the core, since no metric has the hours that the app's options set. */
 const BASELINE_HOURS = 24
 /** The length, in seconds, of the recent time in which many failures of the cached arm count as an error burst. */
 const RECENT_SECONDS = 600

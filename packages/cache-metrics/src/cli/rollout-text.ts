@@ -31,8 +31,8 @@ export function rolloutGates ({ gates, verdict, reason, percent }: Pick<SentRoll
 const UNITS: Readonly<Record<string, string>> = { percent: '%', hours: 'h' }
 
 /**
- * Returns the percent at the end of a ramp in progress. Without it, the output after an operator's action would show only the percent
- * before the action.
+ * Returns a text with the percent at the end of a ramp in progress, or ''. Without this text, the output after an operator's action would
+ * show only the percent before the action.
  */
 function risingTo ({ percent, stage, stages, killed, problem }: SentRollout): string {
   const end = stages[stage - 1]

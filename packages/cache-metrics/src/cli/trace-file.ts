@@ -71,14 +71,14 @@ async function * counted (chunks: AsyncIterable<Buffer>, count: (length: number)
 }
 
 async function * inflated (chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  // The first bytes decide what the input is, since standard input has no name.
+  // The first bytes show whether the input is text, gzip or a file that is not read, since standard input has no file name.
   let head: Buffer = Buffer.alloc(0)
   for (let next; head.length < 4 && (next = await chunks.next()).done !== true;) head = Buffer.concat([head, next.value])
   const foreign = FOREIGN.find(([bytes]) => bytes.test(head.toString('hex', 0, 4)))
   if (foreign !== undefined) throw new Unreadable(`is ${foreign[1]}, which is not read: pipe the output of \`${foreign[2]}\` to --trace -`)
   const all = behind(head, chunks)
   if (head[0] !== 0x1f || head[1] !== 0x8b) yield * all
-  // The callback does nothing: a failure of the input or of the gunzip stream rejects the iteration.
+  // The callback of `pipeline` does nothing: a failure of the input or of the gunzip stream rejects the iteration over the result.
   else yield * pipeline(all, createGunzip({ chunkSize: CHUNK_BYTES }), () => {})
 }
 
@@ -120,7 +120,7 @@ class Splitter {
   }
 }
 
-/** An error of the input, whose message goes on from the name of the file. */
+/** The reason why an input is not read; its message continues a sentence that begins with the name of the file. */
 class Unreadable extends Error {}
 
 function whyNot (error: NodeJS.ErrnoException): string {

@@ -70,7 +70,7 @@ export class TraceLines implements LineTaker {
     this.#prefix.end()
     const best = this.#detection?.best
     if (best !== undefined) this.#decide(best)
-    // At most one of `tolerated` lines may be unreadable: half of the lines of a log, which can have banner lines, and of a file that the
+    // At most one line in `tolerated` may be unreadable: every second line of a log, which can have banner lines, and of a file that the
     // user declared to be one of keys. An undeclared file with more than a tenth of unreadable lines is no file of keys.
     const tolerated = this.#trace.kind === 'route' || this.#format === KEYS ? 2 : 10
     if (this.unreadable * tolerated <= this.lines) return this.#trace

@@ -2,8 +2,8 @@ import type { CurvePoint, Observation } from '../advisor/report/observation.js'
 import { ReuseCurve } from '../advisor/curve/reuse-curve.js'
 
 /**
- * The maximum bytes of the tables of a reuse curve. The three numbers are for the curve over all keys, for each of the first key patterns,
- * and for each later one.
+ * The maximum bytes of the tables of a reuse curve. The three numbers are for the curve over all keys, for each of the first
+ * `FIRST_PATTERNS` key patterns, and for each later one.
  */
 const ALL_BYTES = 3 * 1024 * 1024
 const FIRST_BYTES = 96 * 1024

@@ -47,7 +47,7 @@ export class CostLedger {
 
   /**
    * The numbers of each key pattern on each implementation that stored or found values of it.
-   * @param wantsHeld `false`: without `heldBytes`, which takes a look at each sampled key
+   * @param wantsHeld `false`: without `heldBytes`, whose computation goes through all sampled keys
    */
   numbers (wantsHeld = true): LedgerNumbers[] {
     const { stats, active } = this.#cache
@@ -85,8 +85,8 @@ export class CostLedger {
   }
 
   /**
-   * The bytes that the implementation in service holds, by key pattern. If the implementation reports its bytes, they are divided among the
-   * patterns in proportion to the estimates, since the estimates do not include evictions.
+   * The bytes that the implementation in service holds, by key pattern, estimated from the sampled keys. The estimates do not include
+   * evictions, so if the implementation reports its bytes, those are divided among the patterns in proportion to the estimates.
    */
   #heldBytes (): Map<string, number> {
     const now = this.#cache.clock.now()
@@ -105,7 +105,7 @@ export class CostLedger {
     if (sizes === undefined) this.#sizes.set(keyPattern, sizes = new PatternSizes())
     const hash = hashKey(key)
     const isMeasured = sizes.isSampled()
-    // Most stores are in neither of the two samples, so the clock is not read for them.
+    // Most stores are neither measured nor of a key in the sample of held keys, so the clock is not read for them.
     if (!isMeasured && !sizes.held.has(hash)) return
     const now = this.#cache.clock.now()
     sizes.held.store(hash, now + lifetime * 1000, now)
@@ -115,7 +115,7 @@ export class CostLedger {
   #measure (sizes: PatternSizes, key: string, keyPattern: string, value: unknown): void {
     const { clock, stats, valueSerializer } = this.#cache
     const began = readStopwatch(clock)
-    // Hits and stores before this measurement are valued with the mean size before it.
+    // The bytes of the hits and stores until now are added to the sums first, with the mean size before this measurement changes it.
     for (const { label, counters } of stats.impls.values()) {
       const each = counters.get(keyPattern)
       if (each !== undefined) sizes.sumsOf(label, each)

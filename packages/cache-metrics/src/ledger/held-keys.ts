@@ -12,11 +12,11 @@ const MAX_KEYS = 128
  * the end of its lifetime.
  */
 export class HeldKeys {
-  /** The lowest hash of a key that is not in the sample. */
+  /** The limit of the sample: it has the stored keys whose hash is below this number. */
   #limit = HASHES
   readonly #ends = new Map<number, number>()
 
-  /** Whether a key with this hash is in the sample. */
+  /** Whether a key with this hash belongs to the sample once it is stored. */
   has (hash: number): boolean {
     return hash < this.#limit
   }

@@ -28,7 +28,7 @@ export class Collector {
     this.metric = metric
   }
 
-  /** Reads every series of the metric from the apps; the points are valid until the next reading. */
+  /** Reads every series of the metric from the apps; the next reading overwrites the values of the returned series. */
   read (sources: Sources): readonly Point[] {
     const { type, ofCache, ofTraffic } = this.metric
     const reading = ++this.#reading

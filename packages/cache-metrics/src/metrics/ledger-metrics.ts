@@ -5,7 +5,7 @@ import type { Metric } from './metric.js'
 const PARTS = ['read', 'store', 'remove', 'refresh'] as const
 const BY_PATTERN = ['impl', 'key_pattern']
 
-/** Returns the parts of a metric of the cost ledger; a key pattern for which `read` gives no number has no series. */
+/** Returns type, labels and reader of a metric of the cost ledger; a key pattern for which `read` gives no number has no series. */
 function ofTheLedger (type: 'counter' | 'gauge', read: (row: LedgerNumbers) => number | undefined): Pick<Metric, 'type' | 'labelNames' | 'ofCache' | 'isFractional'> {
   return {
     type,

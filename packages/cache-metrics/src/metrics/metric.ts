@@ -42,7 +42,7 @@ export interface Metric {
   readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
 }
 
-/** Returns the parts of a metric without labels, which has one number, read from the cache registry. */
+/** Returns type, labels and reader of a metric that has one number, read from the cache registry, and no labels. */
 export function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
   return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
 }

@@ -19,7 +19,7 @@ function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 't
   }
 }
 
-/** Returns the parts of a metric of the near cache; without a near cache the metric has no series. */
+/** Returns type, labels and reader of a metric of the near cache; without a near cache the metric has no series. */
 function ofTheNearCache (type: 'counter' | 'gauge', read: (near: NonNullable<ImplementationStatus['near']>) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
   return {
     type,
@@ -46,7 +46,7 @@ export const METRICS: readonly Metric[] = [
     help: 'Cache calls that failed.',
     labelNames: ['impl', 'error_type'],
     ofCache ({ stats }, emit) {
-      // Each type of error has a series from the start, since `rate()` does not count the step from no series to a first count.
+      // Each type of error has a series even without errors, since `rate()` does not count the step from no series to a first count.
       for (const { label, errors } of stats.impls.values()) {
         for (const type of ERROR_TYPES) emit(errors.get(type) ?? 0, label, type)
       }

@@ -61,7 +61,7 @@ export class OtelMetrics {
     const { resourceMetrics, errors } = await this.#reader.collect()
     if (errors.length > 0) throw errors[0]
     const collected = new Map(resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).map((data) => [data.descriptor.name, data]))
-    // Metrics are listed in the order of `METRICS`; the SDK leaves out metrics without a series, which have no points here.
+    // Metrics are listed in the order of `METRICS`; metrics without a series, which the SDK leaves out, are listed without points.
     return METRICS.map((metric) => [metric, toPoints(collected.get(metric.name))])
   }
 }

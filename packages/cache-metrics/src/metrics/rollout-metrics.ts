@@ -21,7 +21,7 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
     labelNames: ['route', 'arm'],
     ofTraffic ({ routes }, emit) {
       for (const { label, durations, failures } of routes) {
-        // An arm with requests has a series from the start, since `rate()` does not count the step from no series to a first count.
+        // An arm with requests has a series even without failures, since `rate()` does not count the step from no series to a first count.
         for (const arm of ARMS) if (durations[arm] !== undefined) emit(failures[arm], label, arm)
       }
     }
@@ -38,8 +38,8 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
   {
     name: 'cache_rollout_percent',
     help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
-    // The metric is 0 as long as no cache that stores values is registered, so that the start of a rollout at 50 % is visible as an
-    // increase. During an outage of a cache the metric keeps its value.
+    // `cache_rollout_percent` is 0 as long as no cache that stores values is registered, so that the start of a rollout at 50 % is visible
+    // as an increase. During an outage of a cache the metric keeps its value.
     ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {

@@ -12,7 +12,7 @@ export class Sources {
   add (source: Source): void { this.#apps.add(source) }
   delete (source: Source): void { this.#apps.delete(source) }
 
-  /** Returns the caches of all apps from which metrics are read; a cache that several apps share is contained once. */
+  /** Returns the registries of all apps from which metrics are read; a registry that several apps share is in the set once. */
   caches (): Set<CacheRegistry> {
     return new Set([...this.#apps].map(({ cache }) => cache))
   }

@@ -25,7 +25,7 @@ export interface ShareInterval { readonly rate: number; readonly low: number; re
 /** The measurements of a route in one arm. Percentiles are in milliseconds. */
 export interface RouteArm {
   readonly requests: number
-  /** The share of requests that failed: with a status of 500 or more, or with no response before the client disconnected. */
+  /** The share of requests that failed: with a status of 500 or more, or with no response when the connection ended after 5 s or more. */
   readonly failures: ShareInterval
   readonly p50: number | undefined
   readonly p95: number | undefined

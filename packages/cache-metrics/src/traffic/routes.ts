@@ -14,10 +14,10 @@ type RouteConfig = FastifyRequest['routeOptions']['config'] & { [kOwnRoute]?: bo
 
 /** The traffic of all routes that share one value of the label `route`. */
 export class RouteTraffic {
-  /** The number of answered requests that a shared cache could have answered, by method. */
+  /** The number of requests that the app answered and a shared cache could have answered instead, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
   readonly durations: Record<RequestArm, DurationHistogram | undefined> = { cached: undefined, control: undefined, none: undefined }
-  /** The number of failed requests by arm: answered with a status of 500 or more, or not answered before the client disconnected. */
+  /** Failed requests by arm: those with a status of 500 or more, or without a response when the connection ended after 5 s or more. */
   readonly failures: Record<RequestArm, number> = { cached: 0, control: 0, none: 0 }
   constructor (readonly label: string) {}
 

@@ -7,7 +7,7 @@ import { StoreCalls } from '../rollout/store-calls.js'
 
 /** The maximum size of an advisor's state in bytes; a larger state is not from this package. */
 export const MAX_STATE_BYTES = 8 * 1024 * 1024
-/** Milliseconds, 14 days, after which an advisor's state expires unless a process continues it. */
+/** Milliseconds, 14 days, after which an advisor's state expires unless a process writes it again. */
 const LIFETIME_MS = 14 * 86_400_000
 
 /** The states of the advisors in Redis, below the key prefix. The store uses the leases and scripts of the rollout. */

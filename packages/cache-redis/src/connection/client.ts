@@ -22,8 +22,8 @@ export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
 }
 
 /**
- * The clients whose sockets are guarded, each once: `guardSockets` receives a copy of a Cluster's node from the node's `duplicate`, and
- * from the code that made the copy.
+ * The clients whose sockets are guarded. Each is guarded only once, although `guardSockets` is called twice for a copy of a Cluster's node:
+ * by the node's `duplicate`, and by the code that made the copy.
  */
 const guarded = new WeakSet<Redis>()
 

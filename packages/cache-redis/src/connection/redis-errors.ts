@@ -13,7 +13,7 @@ export function toCacheError (operation: string, thrown: unknown): CacheError {
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
   if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
   if (/^NOPERM/.test(message)) return refused(operation, refusedBy(message), { cause })
-  // Redis 7.0 does not name the refused command in the error of a script; later versions do, see `publicText`.
+  // Redis 7.0 does not name the refused command in the error of a script. Later versions do; `publicText` converts their error to NOPERM.
   if (message.startsWith("ERR The user executing the script can't")) return refused(operation, 'a command or a key that a script of the cache uses', { cause })
   if (/^WRONGTYPE/.test(message)) return corrupt(operation, 'a key of another type', { cause })
   if (isReply(cause) && OF_ONE_KEY.test(message)) return corrupt(operation, 'what a command of the cache cannot work on', { cause })

@@ -9,7 +9,7 @@ const RETRY_MS = { first: 250, longest: 60_000 }
 /** The callbacks of a `Subscription`; they must not throw. */
 export interface SubscriptionEvents {
   readonly onMessage: (message: string) => void
-  /** Called when the channel is subscribed, for the first time or again; earlier messages may have been missed. */
+  /** Called when the Pub/Sub channel is subscribed, for the first time or again; earlier messages may have been missed. */
   readonly onSubscribed?: () => void
   /** Called when an attempt to subscribe has failed; the attempt is repeated. */
   readonly onFailed: (error: unknown) => void

@@ -62,7 +62,7 @@ export interface Decoded {
   readonly tags: readonly EntryTag[]
 }
 
-/** A decoded entry with the bytes that its value was made from, after decompression. `isRaw`: the bytes are the value. */
+/** A decoded entry with the decompressed bytes that its value was made from. `isRaw`: the bytes are the value. */
 export interface DecodedPayload extends Decoded { readonly payload: Buffer; readonly isRaw: boolean }
 
 const NO_TAGS: readonly EntryTag[] = []
@@ -77,7 +77,7 @@ export class Codec {
 
   constructor (options: CodecOptions) {
     this.#options = options
-    // The timer of the limit does not keep the process alive: callers have a time limit of their own.
+    // The timer of the time limit for compressions does not keep the process alive: callers have a time limit of their own.
     this.#limit = new Deadlines(options.limitMs, { holdsProcess: false })
     this.#isTextual = isTextual(options.serializer)
     this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))

@@ -18,7 +18,7 @@ import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityV
  */
 export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean; readonly isDirect: boolean }
 
-/** The stored bytes of an entry with their place, and the reply of PTTL if PTTL was sent. */
+/** The stored bytes of an entry with its place in Redis, and the reply of PTTL if PTTL was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
 /** The functions and objects with which entries are read and written. */
@@ -60,7 +60,7 @@ export class Entries {
 
   /**
    * Returns the Redis key of an entry. The Redis key contains the token of the generation and the server identity of the master on which
-   * this token was made, so that it changes with both.
+   * this token was made, so that the Redis key changes with both.
    */
   nameOf (generation: BoundToken, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.serverId}`, key)
@@ -171,9 +171,9 @@ export class Entries {
   }
 
   /**
-   * Reads an entry from Redis; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that
-   * has the key. The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a
-   * removal.
+   * Reads an entry from Redis; `use` makes the result from its bytes and from its place, which includes the master that answered. In a
+   * Cluster the command goes to the connection of the master that has the key. The answering master is checked, since a client of the app's
+   * own may resend a command to another server, which may lack a removal.
    */
   #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)

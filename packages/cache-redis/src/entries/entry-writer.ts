@@ -60,7 +60,8 @@ export class EntryWriter {
       // It is not used in a Cluster either, where `captureForSet` reads the generation first.
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options, inTime)
-      // The remembered generation may be outdated, as `Entries.remove` explains, so the current one is read at the same time.
+      // The remembered generation may be outdated until its invalidation message arrives, so the current one is read at the same time. If
+      // they differ, the entry is written again in the current generation.
       const asked = quiet(this.#askGeneration())
       await this.#write(key, serialised, options, inTime)
       const current = await asked

@@ -91,7 +91,8 @@ export class Leases {
         : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
       validity.areCurrent(tokensOf(lease))
     ])
-    // The server identity is compared with the present one: a client of the app's own may have resent the command to another server.
+    // The server identity at the time of the lease is compared with that of the answering master: a client of the app's own may have resent
+    // the command to another server.
     return areCurrent && hasSameStamp(header.value, slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
   }
 

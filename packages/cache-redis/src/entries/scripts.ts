@@ -33,8 +33,8 @@ const MAX_AHEAD_US = 86_400_000_000
 export const SCRIPTS = {
   /**
    * Begins a load: returns the header of the frame in the entry's Redis key. An empty key gets the mark ARGV[1] for ARGV[2] ms. An existing
-   * mark is shared, so that concurrent loads of several processes can be stored. A plain text gets the header ARGV[3]; if ARGV[3] is empty,
-   * or the key has another type, the mark replaces the value. Returns the error if the read is refused.
+   * mark is shared, so that concurrent loads of several processes can be stored. An entry of plain text gets the header ARGV[3] in front;
+   * if ARGV[3] is empty, or the key has another type, the mark replaces the value. Returns the error if the read is refused.
    */
   cacheLease: {
     numberOfKeys: 1,
@@ -160,10 +160,10 @@ return false`
   },
   /**
    * Takes a lock for ARGV[2] ms with ARGV[1], a random text that only the owner knows; returns the fencing token. If the lock is held,
-   * returns the negative token of the holder; if the holder ARGV[3] has dismissed its waiters, returns 0. The token is the previous one
-   * plus one, and at least the server's time in microseconds, so that it grows even if the counter is lost. A counter more than a day ahead
-   * of that time was written by foreign software and is ignored: tokens above 2^53 are not exact. A key of another type, or without an
-   * expiry within the longest ttl, does not hold the lock.
+   * returns the negative token of the holder. Returns 0 if the holder that the caller has waited for, whose token is ARGV[3], or a later
+   * one has dismissed its waiters. The token is the previous one plus one, and at least the server's time in microseconds, so that it grows
+   * even if the counter is lost. A counter more than a day ahead of that time was written by foreign software and is ignored: tokens above
+   * 2^53 are not exact. A key of another type, or without an expiry within the longest ttl, does not hold the lock.
    */
   cacheLock: {
     numberOfKeys: 3,

@@ -86,7 +86,8 @@ export class RedisLocks {
     const isTried = this.#service.isUp
     const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fencingCounter, dismissed, mark, toMs(ttl), waitedFor))
     if (!result.ok) {
-      // The lock is released after a lost reply. Redis may have set the lock, which would block other callers until its ttl has passed.
+      // The attempt failed, perhaps by the loss of its reply. Redis may then have set the lock, which would block other callers until its
+      // ttl has passed, so the lock is released.
       if (isTried) this.#freeLater(names, mark, FREE, performance.now() + toMs(ttl))
       return result
     }

@@ -23,7 +23,7 @@ export interface NearDeps {
   readonly now: () => number
 }
 
-/** A pending read of an entry from Redis, for the near cache; `sentAt` is before the command was sent. */
+/** A pending read of an entry from Redis, for the near cache; `sentAt`: the time immediately before the command was sent. */
 export interface NearRead { readonly pending: PendingRead; readonly sentAt: number }
 
 const NO_STATES: NewEntry['states'] = []
@@ -62,7 +62,7 @@ export class NearCache {
     this.#deserialize = (bytes) => deps.serializer.deserialize(bytes)
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#entries = new MemoryEntries(maxEntries)
-    // `MemoryBounds` requires a `MemoryTags`. It stays empty, since tokens and not tag states decide whether a copy is valid.
+    // The limits of a `MemoryCache` require a table of tag states. It stays empty, since tokens decide whether a copy is valid.
     const noTags = new MemoryTags({ maxIdle: 1, maxIdleBytes: 0 })
     this.#bounds = new MemoryBounds(this.#entries, noTags, { maxEntries, maxBytes, responseShare: RESPONSE_SHARE })
   }
@@ -82,7 +82,7 @@ export class NearCache {
     return value === null ? STORED_NULL : { ok: true, value: value as T }
   }
 
-  /** Returns the copy of an entry, fresh or stale, with bytes that readers share; `undefined`: the caller must read it from Redis. */
+  /** Returns the copy of an entry, fresh or stale; readers share the bytes of a binary value. `undefined`: the caller must read Redis. */
   share (key: string): Result<SharedEntry | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -95,7 +95,7 @@ export class NearCache {
     return ok({ value: shared, fresh: ttlLeft > 0, age: ageOf(ttlMs, ttlLeft) })
   }
 
-  /** Returns the copy of an entry, fresh or stale, in the form of a read from Redis; `undefined`: the caller must read from Redis. */
+  /** Returns the copy of an entry, fresh or stale, in the form that a read of Redis returns; `undefined`: the caller must read Redis. */
   find (key: string): FoundEntry | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -196,7 +196,7 @@ export class NearCache {
 
   /**
    * Whether a copy is valid: the messages of its master arrive, and the remembered tokens are those of the entry. The tokens are compared
-   * once per version of the remembered tokens; in a Cluster at each read, since their tokens may be on different masters.
+   * once per version of the remembered tokens; in a Cluster at each read, since the tokens of one entry may be on different masters.
    */
   #isProven (entry: NearEntry, now: number): boolean {
     const { node } = entry

@@ -3,7 +3,7 @@ import type { Node } from '../connection/node.js'
 import type { DecodedPayload } from '../entries/codec.js'
 import type { EntryTag } from '../entries/frame.js'
 
-/** The form of a value that a serializer other than JSON parses on each read; it is used in addition to the forms of a `MemoryCache`. */
+/** The form of a value as bytes, which a serializer other than JSON parses on each read. The other forms are those of a `MemoryCache`. */
 export const SERIALISED = 3
 
 /** The data of a copied entry in the near cache, besides its key and lifetimes. */

@@ -71,7 +71,8 @@ export class RedisRolloutStore implements RolloutStore {
     limit(Buffer.byteLength(record ?? ''), LIMITS.record)
     const stored = await this.read()
     if ((stored === undefined ? undefined : revisionOf(stored)) !== expected) return false
-    // The SHA-1 of the stored text is compared, not its revision, since Lua parses some texts that `JSON.parse` refuses.
+    // The script compares the SHA-1 of the stored text, not its revision: Lua parses some texts that `JSON.parse` refuses, so the script
+    // could find another revision than this process.
     const sum = stored === undefined ? '' : createHash('sha1').update(stored).digest('hex')
     const { state, history, channel } = this.#keys
     const replaced = await this.#calls.run('rollout.replace', () =>

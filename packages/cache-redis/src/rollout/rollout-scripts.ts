@@ -58,9 +58,9 @@ const SCRIPTS = {
   cacheRolloutRead: { numberOfKeys: 1, lua: `${PART}\nreturn part(KEYS[1], ARGV[1])` },
   /**
    * Replaces the state document by ARGV[1] if the SHA-1 of the stored text is ARGV[2] ('': if none is stored). Adds the record ARGV[5] to
-   * the history and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the message was refused, else 1. LTRIM runs
-   * first, since at its memory limit Redis accepts the writes of a script whose first write needs no memory. An operator can therefore stop
-   * a rollout even if Redis is full.
+   * the history and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the document was replaced and PUBLISH was
+   * refused, else 1. LTRIM runs first, since at its memory limit Redis accepts the writes of a script whose first write needs no memory. An
+   * operator can therefore stop a rollout even if Redis is full.
    */
   cacheRolloutReplace: {
     numberOfKeys: 2,

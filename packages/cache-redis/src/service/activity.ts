@@ -13,7 +13,8 @@ export class Activity {
 
   /**
    * Makes the activity of a process, which is not idle at first.
-   * @param count returns the number of operations until now; `undefined`: Redis is out of service, so the process must find its return
+   * @param count returns the number of operations until now; `undefined`: Redis is out of service, and the process does not count as idle,
+   * so that it soon notices the return of Redis
    */
   constructor (count: () => number | undefined, now: () => number) {
     this.#count = count

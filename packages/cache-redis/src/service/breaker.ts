@@ -6,7 +6,7 @@ export interface BreakerOptions {
    */
   windowMs: number
   /**
-   * The number of calls of Redis in the window below which the breaker never opens.
+   * The number of calls to Redis, in the window of the breaker, below which the breaker never opens.
    * @default 20
    */
   minimumCalls: number

@@ -181,7 +181,7 @@ export class Service {
   }
 }
 
-// The type `any` is safe here: `plain` is only used as the default of `toAnswer`, where R is Result<T>.
+// The type `any` is safe here: this function is only the default of the parameter `toAnswer`, and without that argument R is `Result<T>`.
 function plain (value: any): any {
   return ok(value)
 }

@@ -75,8 +75,8 @@ export class TagTokens {
   }
 
   /**
-   * Whether remembered tokens prove that the tokens of an entry are the current ones. The checks are those of `remembered`, without an
-   * allocation.
+   * Whether remembered tokens prove that the tokens of an entry are the current ones. Each token is checked as in `remembered`, which
+   * returns a single token; here no object is allocated.
    *
    * @param trusted the master whose messages are known to arrive now
    */

@@ -50,7 +50,7 @@ export class TokenStore {
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
-      // A token that expires before it can be replaced gives the result `undefined`; a new token is then made.
+      // The read returns `undefined` if Redis had a token of another server that expired before its replacement; the next try makes one.
       const seeded = await this.#read(tag, seed)
       if (seeded !== undefined) return seeded
     }
@@ -92,8 +92,8 @@ export class TokenStore {
   }
 
   /**
-   * Replaces a tag's token that another server or foreign software made. All processes make the same decision, since the script reads the
-   * identity of the server.
+   * Replaces a tag's token that another server or foreign software made. All processes decide alike whether it is replaced, since the
+   * script itself reads the identity of the server.
    */
   async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
     const known = isOwn(token) ? token : FOREIGN

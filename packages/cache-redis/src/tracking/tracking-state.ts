@@ -11,7 +11,7 @@ export class TrackingState {
   readonly #changed: () => void
 
   /**
-   * Makes the state.
+   * Makes the state of the tracking, which is `in doubt` at first.
    * @param isOff whether tracking is never used (`consistency: 'strong'`)
    * @param changed called after `value` has changed
    */
@@ -20,7 +20,7 @@ export class TrackingState {
     this.#changed = changed
   }
 
-  /** Computes the value from the present masters; a node whose server identity is not known does not count as a master. */
+  /** Computes the state of the tracking from the present masters; a node whose server identity is not known does not count as a master. */
   note (nodes: Iterable<Node>): void {
     const masters = [...nodes].filter(({ serverId }) => serverId !== undefined)
     const value = this.#isOff ? 'off' : masters.length > 0 && masters.every(({ isTracked }) => isTracked) ? 'trusted' : 'in doubt'

@@ -31,8 +31,8 @@ const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 
 /**
  * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. RESP3 is not used, since ioredis drops
- * its push messages. With a second connection for the messages, its loss would not be noticed. The reply to a PING follows all earlier
- * messages, so that each answered heartbeat proves that no message before it was missed, also after a pause of the heartbeats.
+ * its push messages. If the messages came on a second connection, the loss of that one would not be noticed. The reply to a PING follows
+ * all earlier messages, so that each answered heartbeat proves that no message before it was missed, also after a pause of the heartbeats.
  */
 export class Tracker {
   /** The `run_id` of the server that sends the messages about changed keys; `undefined` while tracking is off. */

@@ -56,7 +56,7 @@ export class MemoryBounds {
     if (slot === 0) this.#entries.add(key, entry, room)
     else this.#entries.replace(slot, entry, room)
     if (limit === undefined || room === undefined) return
-    // The room is looked up again for each entry, since a removal may move all entries to other slots and copy the rooms.
+    // The room of the pattern is looked up before each eviction, since a removal may move all entries to other slots and copy the rooms.
     for (;;) {
       const own = this.#entries.room(room)
       if (own === undefined || own.size <= limit.maxEntries) return
@@ -70,7 +70,7 @@ export class MemoryBounds {
     return room
   }
 
-  /** Evicts entries of the cache while one of its limits is exceeded; the last entry is never evicted. */
+  /** Evicts entries, except the last one, while the cache exceeds a limit. If it still exceeds one, forgets the tags that no entry has. */
   makeRoom (): void {
     while (this.isExceeded && this.#entries.size > 1) this.remove(this.#evicted)
     if (this.isExceeded) this.#tags.clearIdle()

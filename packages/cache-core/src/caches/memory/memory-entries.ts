@@ -93,7 +93,7 @@ export class MemoryEntries {
     this.#link(slot)
   }
 
-  /** Stores an entry in the slot of the entry with the same key, and in a room as `add` does. */
+  /** Replaces the entry in a slot by one with the same key. `room`: by default the room of stored responses for their keys, else none. */
   replace (slot: number, entry: NewEntry, room = isResponse(this.#keys[slot]!) ? RESPONSES : undefined): void {
     this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#moveTo(slot, room)
@@ -182,8 +182,8 @@ export class MemoryEntries {
   }
 
   /**
-   * Grows the arrays of entry properties by a quarter: V8 would grow them by a half, whose unused part would be a tenth of the bytes of a
-   * small entry.
+   * Grows the arrays of entry properties by a quarter. V8 itself would grow them by a half, and the unused elements would add a tenth to
+   * the bytes of each small entry.
    */
   #grow (): void {
     const before = this.values.length

@@ -4,17 +4,18 @@ import { isResponse } from '../../contract/response-keys.js'
 import { statesBytes, type EntryTags } from './memory-tags.js'
 import { SlotTags } from './slot-tags.js'
 
-/** The form code of a stored value that a read returns as it is. */
+/** The code of a stored form that a read returns as it is. */
 export const AS_IS = 0
-/** The form code of a stored value that a read parses from JSON text. */
+/** The code of a stored form that is JSON text, which a read parses. */
 export const JSON_TEXT = 1
-/** The form code of a stored value whose bytes a read copies. */
+/** The code of a stored form that is bytes, which a read copies. */
 export const BYTES = 2
-/** The form code of a stored value that a read makes from its text with rich parts. The near cache of Redis uses the code 3. */
+/** The code of a stored form that is text of the serializer `rich`, which a read parses. The near cache of `@x/cache-redis` has code 3. */
 export const RICH_TEXT = 4
 
 /**
- * Bytes of a value are rounded up to a multiple of this number, so that the remainder of the number can hold the form code of the value.
+ * The sizes of entries in bytes are multiples of this number. So one number per entry can hold its size plus the code of its stored form,
+ * which is the remainder of a division by this number.
  */
 export const KINDS = 8
 /** Bytes that each entry uses in the arrays of entry properties, without the arrays that are made only when they are needed. */

@@ -13,7 +13,8 @@ export const memorySchema = Type.Object({
   /** The maximum number of entries, at most 2^24. Beyond it the least recently used entry is evicted. */
   maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_MAP_SIZE, default: 10_000 })),
   /**
-   * The maximum bytes in the heap and in the contents of Buffers, counted as by the property `bytes`. A single value may use all of them.
+   * The maximum bytes in the heap and in the contents of Buffers, counted as by the property `bytes` of the cache. A single value may use
+   * all of them.
    */
   maxBytes: Type.Optional(Type.Integer({ minimum: 1, default: 64 * 1024 * 1024 })),
   /**

@@ -54,7 +54,7 @@ export class MemoryTags {
     this.#limits = limits
   }
 
-  /** Returns the bytes of the tags in these states, if no other entry has the tags. */
+  /** Returns the bytes that these tags use in a cache with no other tags: their states, and the map in which the states are found. */
   static bytesOf (states: readonly TagState[]): number {
     const size = new MapSize()
     let bytes = 0
@@ -104,7 +104,8 @@ export class MemoryTags {
 
   /**
    * Returns the tags of an entry: those of the snapshot, or the given tags; given tags that the snapshot lacks are captured now. Returns
-   * `undefined` if the snapshot is outdated, or was made by another cache. Call `hold` with the result before the next capture.
+   * `undefined` if the snapshot is outdated, or was made by another cache. The caller passes the returned states to `hold`, which counts
+   * the entry with these tags, before the next capture, which may forget tags that no entry has.
    */
   resolve (tags: readonly string[] | undefined, snapshot: TagSnapshot | undefined): EntryTags | undefined {
     if (snapshot === undefined) return { states: (tags ?? []).map((tag) => this.#touch(tag)), version: this.#version }

@@ -3,7 +3,7 @@ import { isFreshState, isValidState, type TagState } from './memory-tags.js'
 
 /**
  * Bytes per slot of the arrays that hold the tags of entries: `tags` for the first two tags, `more` for further tags, `versions` for the
- * versions.
+ * version of the tags.
  */
 const BYTES = { tags: 16, more: 8, versions: 8 }
 const NONE: readonly TagState[] = []
@@ -29,12 +29,12 @@ export class SlotTags {
     this.#second = listOf<undefined>(slots, undefined)
   }
 
-  /** Bytes of the tags in each slot, without the states of the tags. */
+  /** Bytes per slot of the arrays that hold the tags of entries, without the states of the tags. */
   get slotBytes (): number {
     return BYTES.tags + (this.#more === undefined ? 0 : BYTES.more) + (this.#versions === undefined ? 0 : BYTES.versions)
   }
 
-  /** Returns the bytes of the tags in each slot of a cache that contains only one entry, with these tags. */
+  /** Returns the bytes per slot of the arrays that hold tags, in a cache that contains only one entry, with these tags. */
   static slotBytesOf (states: readonly TagState[], version: number): number {
     return BYTES.tags + (states.length > 2 ? BYTES.more : 0) + (version === 0 ? 0 : BYTES.versions)
   }
@@ -90,7 +90,10 @@ export class SlotTags {
     this.#versions = this.#versions?.concat(listOf(added, 0))
   }
 
-  /** Copies the tags when the entries move to other slots: `slots[slot]` is the old slot. `length` is the number of slots of the copy. */
+  /**
+   * Copies the tags when the entries move to other slots. `slots[slot]` is the old slot of the entry that moves to `slot`. `length` is the
+   * number of slots of the copy.
+   */
   moved (slots: readonly number[], length: number): SlotTags {
     const tags = new SlotTags(length)
     for (let slot = 1; slot < slots.length; slot++) {

@@ -32,7 +32,7 @@ export function toStored (isolated: IsolatedByName, freezer: Freezer | undefined
   }
 }
 
-/** Returns the value that a reader receives of a stored form: a copy, unless the form is the value itself. */
+/** Returns the value that a reader receives of a stored form: a copy, unless the value is frozen or is no object. */
 export function toRead (kind: NewEntry['kind'], stored: unknown): unknown {
   switch (kind) {
     case JSON_TEXT: return JSON.parse(stored as string)

@@ -54,7 +54,10 @@ export function printOf (form: Form): string {
   return `${form.kind}${typeof (form as { value?: unknown }).value} ${sizeOf(form)} ${crc32(content)}`
 }
 
-/** Returns a value of JSON to compare: rich parts are the objects that stand for them in the text. */
+/**
+ * Returns a stored form as a value that `differences` can compare: JSON or bytes. Rich parts are the JSON objects that stand for them in
+ * the text.
+ */
 export function comparable (form: Form): unknown {
   return form.kind === 'rich' ? JSON.parse(form.text) : read(form)
 }

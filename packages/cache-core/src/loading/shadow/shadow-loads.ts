@@ -18,7 +18,10 @@ import { VolatileMembers } from './volatile-members.js'
 
 /** The maximum number of loads and comparisons of shadow reads in flight; further ones are dropped and counted. */
 const MAX_IN_FLIGHT = 256
-/** Seconds that must remain of an entry's ttl, if other processes write to the store: after its end their removals are not visible. */
+/**
+ * Seconds that must remain of an entry's ttl, if other processes write to the store: after the ttl an entry that they removed looks like
+ * one that has expired.
+ */
 const MIN_TTL_LEFT = EXPLAIN_MS / 1000 + 1
 
 /** One load in the control arm whose value will be compared with the cache's entry. */

@@ -36,7 +36,10 @@ export class ShadowSettings {
     this.isOn = this.#limit > 0
   }
 
-  /** Returns the group of a sampled key, 0 to 63; `undefined`: shadow reads do not sample the key, or its pattern is not in the rollout. */
+  /**
+   * Returns the group, 0 to 63, in which the shadow reads of a sampled key are counted; `undefined`: shadow reads do not sample the key, or
+   * its pattern is not in the rollout.
+   */
   groupOf (key: string): number | undefined {
     if (!this.isOn) return undefined
     const hash = hashOf(key)

@@ -13,12 +13,12 @@ const MAX_WAIT_MS = 60_000
 /** The maximum number of members per key pattern for which it is counted how often they differ. */
 const MAX_MEMBERS = 16
 /**
- * The minimum number of repeated differences from which a member is judged: 2 for the result that it differs on every load, 3 for the
- * opposite result.
+ * The minimum evidence by which a member is judged: 2 repeated differences for the result that it differs on every load, 3 pieces of
+ * evidence of either kind for the opposite result.
  */
 const MIN_VOLATILE = 2
 const MIN_SETTLED = 3
-/** The share of repeated differences from which a member counts as different on every load. */
+/** The minimum share of repeated differences in the evidence about a member, for the result that it differs on every load. */
 const VOLATILE_SHARE = 0.9
 
 /** A loaded value that differed from the cache's entry, and the paths of the members that differed. */
@@ -32,8 +32,8 @@ export interface Evidence { readonly path: string; readonly isAgain: boolean }
 
 /**
  * Finds the members that differ on every load, such as a timestamp or a request id. A value that has changed in its source also differs
- * from the entry, but the next load returns it unchanged. A member therefore counts if it nearly always differs again between two loads,
- * while the same entry stays in place, so that nothing was invalidated.
+ * from the entry, but the next load returns it unchanged. A member therefore counts as volatile if it nearly always differs again between
+ * two loads, while the same entry stays in place, so that nothing was invalidated.
  */
 export class VolatileMembers {
   readonly #patterns = new Map<string, Map<string, { again: number; settled: number }>>()

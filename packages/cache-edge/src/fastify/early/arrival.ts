@@ -60,7 +60,7 @@ export class Origin {
     return host === this.#forwarded[0] && proto === this.#forwarded[1] && raw.socket.remoteAddress === this.#forwarded[2]
   }
 
-  /** The number of characters in the texts of this origin. */
+  /** The number of characters in the host and the forwarded values, by which the memory of learned targets is limited. */
   get length (): number {
     return [this.#host, ...this.#forwarded ?? []].reduce((sum, text) => sum + (text?.length ?? 0), 0)
   }

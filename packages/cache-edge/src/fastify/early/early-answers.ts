@@ -20,7 +20,7 @@ import { PreparedAnswer } from './prepared-answer.js'
 import { Preparer, type PreparedAnswers } from './preparer.js'
 
 type Raw = FastifyRequest['raw']
-/** The type of `request.cache` with the method by which a read counts only if its entry is used. */
+/** The cache client with its method `useNow`, which passes an entry to `user`, and counts the read only if the entry was sent. */
 type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): boolean }
 
 /** The functions and objects of the response cache that early answers use. */

@@ -3,7 +3,7 @@ import type { StoredRoute } from '../../exchange/cache-request.js'
 import { areEqual } from '../../lib/are-equal.js'
 import type { Origin } from './arrival.js'
 
-/** The maximum number of URLs of each of two generations, of targets per URL, and of variants per target. */
+/** The maximum number of URLs in each generation of the table `EarlyTargets`, of targets per URL, and of variants per target. */
 const MAX_URLS = 2500
 const MAX_TARGETS = 16
 const MAX_VARIANTS = 200
@@ -12,7 +12,7 @@ const MAX_VARIANTS = 200
  * policy's `vary`.
  */
 const MAX_LENGTH = 2000
-/** The approximate maximum size in bytes of one target, and of each of two generations. */
+/** The approximate maximum size in bytes of one target, and of each generation of the table `EarlyTargets`. */
 const MAX_TARGET_BYTES = 64 * 1024
 const MAX_BYTES = 2 * 1024 * 1024
 /** The approximate number of bytes that the objects of a target, a variant and a tag use, besides their texts. */

@@ -14,7 +14,7 @@ import { sentType } from '../sent-type.js'
 const MAX_VARIANTS = 200
 const NO_BODY = Buffer.alloc(0)
 const NO_CONTENT = 204
-/** The status 205, whose body Node sends over HTTP/1 but not over HTTP/2. */
+/** The status 205, whose body Node sends over HTTP/1 but not over HTTP/2, so that it is never sent early. */
 const RESET_CONTENT = 205
 
 /** The request headers in `Vary` of a URL with several variants, and the cache keys of these variants. */
@@ -77,7 +77,7 @@ export class Preparer {
     return made
   }
 
-  /** Sets the headers of a response as the hooks would: in front of the hooks, in the first onSend hook, and in the last onSend hook. */
+  /** Prepares a response with the headers that it would get without `early`: the stored ones, and those of this plugin's onSend hooks. */
   #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest): PreparedAnswer {
     const { target: { place: { route: { policy } } }, tags } = request
     const described = new HeaderReply()

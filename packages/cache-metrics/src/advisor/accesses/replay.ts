@@ -10,13 +10,13 @@ const ACCESSES_PER_TURN = 4096
 /** The accesses that one process recorded. `until`: the end of the recording, in milliseconds since 1970; no access is later. */
 export interface Recording { readonly accesses: SavedAccesses; readonly until: number }
 
-/** The recordings of several processes that are simulated together, with the times and strata of their accesses. */
+/** The recordings of several processes that are simulated together. `time` converts the times of their accesses to times of one trace. */
 export interface Replay {
   readonly recordings: readonly Recording[]
   readonly time: TraceTime
   /** The limits of the strata's hashes, as `strataOf` returns them. */
   readonly strata: readonly number[]
-  /** Milliseconds that are added to each time of the trace of an earlier process, whose clock is behind that of this process. */
+  /** Milliseconds that are added to each time of an earlier process's trace, so that it ends when this process begins, by its stopwatch. */
   readonly shift?: number
 }
 

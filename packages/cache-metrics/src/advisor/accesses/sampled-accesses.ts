@@ -3,8 +3,8 @@ import { CLEAR, INVALIDATION } from '../curve/access-kinds.js'
 import { AccessRing, type Accesses } from './access-ring.js'
 
 /**
- * The number of entries that simulate one cache size when the recorded accesses are simulated again. It is twice the number of the estimate
- * in each process, whose tables use memory all the time. With a larger number, the rings would cover too short a time to fill the caches.
+ * The number of entries that simulate one cache size when the recorded accesses are simulated again. The reuse curve in each process has
+ * half as many, since its tables use memory all the time. With a larger number, the rings would cover too short a time to fill the caches.
  */
 export const JOINT_SAMPLE = 1024
 

@@ -10,7 +10,7 @@ export class CurveLevel {
   readonly limit: number
   /** Whether all keys are in the sample for this cache size. */
   readonly isExact: boolean
-  /** The number of requests whose misses were counted for this cache size. */
+  /** The number of requests for which a hit or a miss was counted, per ttl, at this cache size. */
   sampled = 0
   /** Whether misses are counted; otherwise a request only fills the simulated cache. */
   isCounting = true

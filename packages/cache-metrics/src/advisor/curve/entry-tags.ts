@@ -49,7 +49,7 @@ export class EntryTags {
     }
   }
 
-  /** Calls `visit` with each simulated entry that has a tag. */
+  /** Calls `visit` with each simulated entry that has the tag with this hash. */
   each (hash: number, visit: (entry: number) => void): void {
     const tag = tagOf(hash)
     const wanted = tag & 0xffff

@@ -16,7 +16,7 @@ export interface SampledKeys { readonly limit: number; readonly once: readonly n
  * since its first request.
  */
 export class KeySample {
-  /** The lowest hash of a key that is not in the sample. */
+  /** The limit of the sample: a requested key is in the sample if its hash is lower. */
   limit = HASHES
   #keys = 0
   #hashes = new Uint32Array(FIRST_SLOTS)

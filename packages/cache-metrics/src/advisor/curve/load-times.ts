@@ -6,7 +6,7 @@ const COMPACT_TICKS = 240
 
 /**
  * The load times of simulated cache entries under each ttl, as ticks of a clock per ttl. A compact table has 8 bits per load and 240 ticks
- * per ttl, so that a load ends at most 0.42 % of its ttl early and never late. Other tables have 32 bits, and ticks of a millisecond.
+ * per ttl, so a load expires at most 0.42 % of its ttl early and never late. Other tables have 32 bits, and ticks of a millisecond.
  */
 export class LoadTimes {
   readonly #ttls: readonly number[]
@@ -14,7 +14,7 @@ export class LoadTimes {
   readonly #mask: number
   /** The length of each ttl in ticks of its clock. */
   readonly #lives: Float64Array
-  /** The present time in ticks of each ttl, and its lower 32 bits. */
+  /** The present time in ticks of each ttl; `#low` has its lower 32 bits. */
   readonly #ticks: Float64Array
   readonly #low: Int32Array
   readonly #swept: Float64Array
@@ -22,7 +22,7 @@ export class LoadTimes {
   #clock = 0
   #now = 0
 
-  /** Creates a table for the entries 1 to `room`; `ttls` are in milliseconds. */
+  /** Creates a table without room for entries, which `grow` extends; `ttls` are in milliseconds. */
   constructor (ttls: readonly number[], isCompact: boolean) {
     this.#ttls = ttls
     this.#isCompact = isCompact

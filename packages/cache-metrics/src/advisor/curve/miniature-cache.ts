@@ -14,8 +14,8 @@ type Links = Uint16Array | Uint32Array
  * Simulates a `MemoryCache` without values under several ttls at once. A miss loads and stores; a hit does not extend the lifetime; an
  * expired entry, or one whose tag was invalidated, stays until it is touched or evicted. A touched entry is the newest under every ttl, and
  * a removed entry is gone under every ttl. The LRU order is therefore the same for all ttls, and one list suffices. An entry is a number
- * from 1, by which the tables are read; 0 is no entry. The tables grow with the entries. With a capacity of 512 each entry takes 12 + ttls
- * bytes if the tables are compact and 12 + 4 × ttls otherwise, and its part of the tables of the tags.
+ * from 1, by which the tables are read; 0 is no entry. The tables grow with the entries. With a capacity of 512 each entry takes 12 bytes,
+ * its part of the tables of the tags, and for each ttl 1 byte if the tables are compact and 4 otherwise.
  */
 export class MiniatureCache {
   readonly #capacity: number
@@ -112,7 +112,7 @@ export class MiniatureCache {
     for (let left = this.#entries; left > 0; left--, entry = this.#older[entry]!) visit(this.#hashes[entry]!)
   }
 
-  /** Calls `visit` with the hash of each key whose entry has a tag. */
+  /** Calls `visit` with the hash of each key whose entry has this tag. */
   eachOf (tag: number, visit: (hash: number) => void): void {
     this.#tags.each(tag, (entry) => visit(this.#hashes[entry]!))
   }

@@ -18,12 +18,12 @@ export interface ReusePoint {
    */
   hitRate: number
   /**
-   * Half the width of the 95 % interval of `hitRate`, computed from the variance between eighths of the sample. The margin is 0 if the size
-   * is simulated in full, and 1 before the first request. The interval does not cover loops over slightly more keys than the size, for
-   * which LRU never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
+   * Half the width of the 95 % interval of `hitRate`, from the variance between eighths of the sample; 1 before the first request. It is 0
+   * if the size is simulated in full and all misses were counted. The interval does not cover loops over slightly more keys than the size,
+   * for which LRU never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
    */
   margin: number
-  /** The number of requests that were simulated for this cache size. */
+  /** The number of requests that were simulated for this cache size and whose misses were counted. */
   sampled: number
 }
 
@@ -162,7 +162,7 @@ export class ReuseCurve {
     }
   }
 
-  /** Adds an access of one of the kinds; `word` is its time in milliseconds, or the hash of the tag. */
+  /** Adds an access of a kind in `access-kinds.ts`; `word` is its time in milliseconds, or for a tag of an entry the hash of the tag. */
   add (kind: number, hash: number, word: number): void {
     if (kind === READ) this.#requests++
     else if (kind >= TAG) this.hasTags = true

@@ -75,7 +75,7 @@ export class AdviceKeeper {
     }, this.#salt === undefined ? RETRY_MS : WRITE_MS).unref()
   }
 
-  /** Stores the advisor's present state. */
+  /** Stores the advisor's present state, or tries again to use a store that failed at the start. */
   keep (): Promise<void> {
     return this.#next(async () => {
       if (this.#salt === undefined) await this.#join()
@@ -109,7 +109,7 @@ export class AdviceKeeper {
     })
   }
 
-  /** Runs `step` after all earlier steps have ended. */
+  /** Runs a step of joining, storing or leaving after all earlier steps have ended, since each of them uses the slot of this process. */
   #next (step: () => Promise<void>): Promise<void> {
     this.#pending = this.#pending.then(step)
     return this.#pending
@@ -144,8 +144,8 @@ export class AdviceKeeper {
       const state = this.#parts.state()
       if (this.#slot === undefined || state === undefined) return
       if (await store.write(this.#slot, this.#processId, await packState(state), LEASE_MS)) return
-      // The process that has taken the slot continues the state in it. This process therefore starts a new state, since no access must
-      // count twice.
+      // The lease has expired, and another process that has taken the slot continues the state in it. This process therefore joins anew,
+      // without its state so far, since no access must count twice.
       this.#slot = undefined
       if (!this.#isClosed) await this.#join()
     })

@@ -12,8 +12,8 @@ const MAX_BYTES = 16 * 1024 * 1024
 const FOREIGN = 'the file is none of the advisor, and stays as it is'
 
 /**
- * The store of one process, in a file that only the user of the process may read. A file of another kind, or one that another process
- * writes, is not changed.
+ * The store for the advisor's state of one process, in a file that only the user of the process may read. A file of another kind, or one
+ * that another process writes, is not changed.
  */
 export class FileStore implements AdviceStore {
   readonly #file: string

@@ -37,20 +37,17 @@ const NOISE_SHARE = 0.95
  * alone it is reached with a probability of at most 10⁻⁶.
  */
 const CERTAIN = Math.log(1e6)
-/** The fraction of the capital that is bet on a return being predicted; also the chance of a return above which no bet is made. */
+/** The fraction of the capital (see `KeyLeak`) that is bet on "predicted"; also the chance of a return from which on no bet is made. */
 const BET = 0.5
 /** The number of returns at which the counts of evidence are halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
 const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
-/** The difference between the explanations of two dimensions up to which both count as equally good. */
+/** The difference in quality (see `explanation`) below which two dimensions explain the different answers equally well. */
 const ALIKE = 0.02
-/** The number of compared pairs at which the counts of noise are halved, so that recent traffic outweighs older traffic. */
+/** The number of pairs of requests compared for noise at which their counts are halved, so that recent traffic outweighs older traffic. */
 const HALVED_AT = 1024
 
-/**
- * One request for a key, as the key leak judges it: its answer, and the earlier requests for the key. All suspects are judged by this
- * object.
- */
+/** One request for a key, by which all suspects are judged: its answer (`print`), and how many requests ago the key had the same answer. */
 interface Request {
   readonly slot: number
   /** The number of earlier requests for the key that this request can be compared with. */
@@ -69,19 +66,20 @@ interface Request {
  * user, for example) is also the last one with this answer. A value that alternates by itself also returns, but independently of the
  * dimension. Test: a bet on every return, against the null hypothesis that the answer does not depend on the dimension. Under the null
  * hypothesis a dimension predicts a return of lag n with at most the probability q that its own values return at lag n. q is the largest of
- * three estimates, each a share per chance, from earlier requests of the dimension alone. They are the shares of lag n on this key, of lag
- * n on all keys, and of lags up to n on this key. The third estimate is reliable with few requests, since values in random order or in
- * bursts return sooner rather than later. Half the stake is on "predicted": the capital is multiplied by 0.5 / q or by 0.5 / (1 − q); if q
- * is at least a half, no stake is made. Under the null hypothesis the capital does not grow on average while q is not below the true
- * probability. The capital therefore becomes a million times larger with a probability of at most 10⁻⁶ per dimension, for any number of
- * checks (Ville's inequality; Shafer, Testing by betting, 2021). Capital below 1 / 100 is raised to 1 / 100, so that a leak which begins
- * late is found; each such attempt succeeds by chance with a probability of 10⁻⁸. Two further conditions apply. First, for four predicted
- * returns at most one may contradict the dimension. A return contradicts it if the last request with the present value had another answer.
- * The reason is that the estimates of q may be late if users and values both follow a rhythm. Second, of all answers that the key had
- * before, at least nine in ten must equal the answer of the last request with the present value. The reason is that a user who writes and
- * then reads gets the written value again, but so do the other users. If two users alternate strictly, and a value alternates at each load,
- * the value cannot be distinguished from a leak, and no leak is reported. Memory: a fixed number of keys with their last requests, and a
- * fixed number of names (see `Suspects`), for any number of users.
+ * three estimates from earlier requests. Each is the share of opportunities at which a value of the dimension returned: at lag n on this
+ * key, at lag n on all keys, or at lags up to n on this key. The third estimate is reliable with few requests, since values in random order
+ * or in bursts return sooner rather than later. Half the capital is bet on "predicted": it is multiplied by 0.5 / q if the return is
+ * predicted, else by 0.5 / (1 − q). If q is at least a half, no bet is made. Under the null hypothesis the capital does not grow on average
+ * while q is not below the true probability. The capital therefore becomes a million times larger with a probability of at most 10⁻⁶ per
+ * dimension, for any number of checks (Ville's inequality; Shafer, Testing by betting, 2021). Capital below 1 / 100 is raised to 1 / 100,
+ * so that a leak which begins late is found; each such attempt succeeds by chance with a probability of 10⁻⁸. Two further conditions apply.
+ * First, for four predicted returns at most one may contradict the dimension. A return contradicts it if the last request with the same
+ * value of the dimension had another answer. The reason is that the estimates of q may be late if users and values both follow a rhythm.
+ * Second, of the requests whose answer the key had before, at least nine in ten must have the answer of the last request with the same
+ * value of the dimension. The reason: a user who writes and then reads gets the written value again, which looks predicted, but so do the
+ * other users. If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak, and no
+ * leak is reported. Memory: a fixed number of keys with their last requests, and a fixed number of names (see `Suspects`), for any number
+ * of users.
  */
 export class KeyLeak {
   readonly #rings: KeyRings
@@ -241,7 +239,10 @@ function contextOf (dimensions: Dimensions): number {
   return context % 65_536
 }
 
-/** The quality of a dimension as explanation, 0 to 2: the share of agreeing pairs with one value, plus that of differing pairs with two. */
+/**
+ * The quality of a dimension as explanation, 0 to 2: the share of equal answers among pairs of requests with the same value of the
+ * dimension, plus the share of different answers among pairs with different values.
+ */
 function explanation ({ same, agreeing, other, differing }: Suspect): number {
   return agreeing / Math.max(1, same) + differing / Math.max(1, other)
 }

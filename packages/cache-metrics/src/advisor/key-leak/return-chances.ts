@@ -5,7 +5,7 @@ import type { LagCounts } from './lag-counts.js'
  * requests before them, on one key and on all keys.
  */
 export interface Chances {
-  /** The sum, over 1 to n requests, of the opportunities on this key. */
+  /** The sum of the opportunities on this key for returns after 1, 2, … and n requests. */
   readonly upTo: number
   /**
    * The number of requests for this key that can be compared with at least n earlier requests, so that a return after exactly n requests

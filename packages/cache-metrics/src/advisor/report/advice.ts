@@ -32,13 +32,13 @@ export interface Advice {
   readonly margin: number
   /** Loader seconds that the hits of an hour would save; `undefined`: the duration of a load is not known. */
   readonly savedSecondsPerHour: number | undefined
-  /** The bytes that a cache with the advised number of entries would need; `undefined`: no value was compared. */
+  /** The bytes that a cache with the advised number of entries would need; `undefined`: the mean size of the values is not known. */
   readonly memoryBytes: number | undefined
   /** The forecast of stale hits at `ttl`, without any invalidation; `undefined`: no value was compared. */
   readonly staleness: StaleForecast | undefined
   /**
-   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty. A longer ttl is advised if the data does not
-   * contradict the longer ttl.
+   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty. A longer ttl may be advised, since for that
+   * the estimated rate of stale hits suffices, without certainty.
    */
   readonly provenTtl: number | undefined
   readonly leak: MissingDimension | undefined
@@ -55,7 +55,7 @@ export interface Wishes {
 
 export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 }
 
-/** The fraction of the best hit rate from which on a ttl and a size count as equally good. */
+/** The fraction of the best hit rate from which on a ttl with a size counts as good as the best; the shortest such ttl is advised. */
 const NEARLY = 0.95
 const POOR_HIT_RATE = 0.2
 /** The share of responses with `Set-Cookie` above which a route is unsafe. Below that share only these responses are not stored. */
@@ -117,7 +117,7 @@ function choose ({ points, staleness }: Observation, tolerance: number): CurvePo
   return nearly.reduce((one, other) => other.ttl < one.ttl || (other.ttl === one.ttl && other.entries < one.entries) ? other : one)
 }
 
-/** Whether the stale hits of a ttl, and of every shorter ttl, may be within the tolerance; `true` if no value was compared. */
+/** Whether the forecast rate of stale hits is within the tolerance at a ttl and all shorter ones; `true` if no value was compared. */
 function isFreshEnough (staleness: readonly StaleForecast[], ttl: number, tolerance: number): boolean {
   return staleness.every((forecast) => forecast.ttl > ttl || forecast.rate <= tolerance)
 }
@@ -129,7 +129,7 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
 function judge (seen: Observation, point: CurvePoint, wishes: Wishes): AdviceVerdict {
   const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
   const { minRequests, staleTolerance } = wishes
-  // A leak is reported for any number of requests, since its proof does not depend on that number.
+  // A key leak is reported even below `minRequests`, since the test that proves it (see `KeyLeak`) is valid for any number of requests.
   if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}`, remedy: remedies.leak(seen, leak.dimension) }
   if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the responses`, remedy: remedies.cookies }
   if (change !== undefined) return { kind: 'changes when stored', reason: change, remedy: remedies.plain }

@@ -29,7 +29,7 @@ export interface GateNumbers {
   readonly etagMatches: number
   /** The sum of the metric `cache_edge_candidates_total` over all routes; 0 without `@x/cache-edge`. */
   readonly edgeCandidates: number
-  /** The number of answered requests of all routes. */
+  /** The number of requests to all routes that got a response, from the handler or from the cache. */
   readonly requests: number
   readonly routes: readonly { readonly name: string; readonly requests: number; readonly p95Seconds: number | undefined }[]
   readonly patterns: readonly { readonly name: string; readonly requests: number }[]
@@ -151,8 +151,8 @@ export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS):
 }
 
 /**
- * The verdict of the go/no-go matrix. It is no-go if the edge hit rate is no-go or no row shows a demand. It is go if a row shows a demand
- * and the edge hit rate is go or not known.
+ * The verdict of the go/no-go matrix. It is `not enough data` if all gates that show the demand are. Otherwise it is no-go if none of them
+ * is go or the edge hit rate is no-go; else inconclusive if the edge hit rate is, or go.
  */
 export function verdictOf (rows: readonly Gate[]): GateVerdict {
   const hitRate = rows.find(({ name }) => name === EDGE_HIT_RATE)

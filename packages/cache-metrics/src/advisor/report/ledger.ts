@@ -31,7 +31,7 @@ export interface LedgerNumbers {
   /** The mean duration of a load that succeeded in seconds; `undefined`: no load succeeded. */
   readonly meanLoadSeconds: number | undefined
   readonly cost: LedgerCost
-  /** The bytes of the values of all hits, which the source did not have to send again; `undefined`: no value was measured. */
+  /** The bytes of the values of all hits, which no loader had to fetch again; `undefined`: no value was measured. */
   readonly savedBytes: number | undefined
   /** The bytes of all values that were stored in the cache; `undefined`: no value was measured. */
   readonly storedBytes: number | undefined
@@ -44,7 +44,7 @@ export interface LedgerNumbers {
 
 /** One row of the cost ledger: the savings of a cache on a key pattern, and its cost. */
 export interface LedgerRow extends LedgerNumbers {
-  /** The sum of the cost in seconds. `serialize` is not added, since it is a part of `store`. */
+  /** The sum of the seconds in `cost`, without `serialize`, which is a part of `store`. */
   readonly costSeconds: number
   /** `savedSeconds - costSeconds`; `undefined`: no load succeeded. */
   readonly netSeconds: number | undefined
@@ -80,8 +80,8 @@ function rowOf (numbers: LedgerNumbers): LedgerRow {
 }
 
 /**
- * The hit rate `h` at which `h × load = read + (1 - h) × store + others`, where `read` and `others` are costs per read, and `store` is the
- * cost per miss. A higher hit rate therefore also lowers the cost of stores.
+ * The hit rate `h` at which `h × load = read + (1 - h) × store + others`. `load` is the mean duration of a load, `store` the cost per miss;
+ * `read` and `others` (removals, refreshes) are costs per read. A higher hit rate therefore also lowers the cost of stores.
  */
 function breakEven ({ reads, hits, meanLoadSeconds, cost }: LedgerNumbers): number | undefined {
   if (meanLoadSeconds === undefined || reads === 0) return undefined

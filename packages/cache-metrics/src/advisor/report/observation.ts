@@ -38,7 +38,7 @@ export interface Observation {
   readonly requests: number
   /** The mean duration of a load, or of a request of the route, in seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
-  /** The mean size of a stored value in bytes; `undefined`: no value was compared. */
+  /** The mean size of a value in bytes; `undefined`: not known, since not all values or none could be measured. */
   readonly meanBytes: number | undefined
   /** The mean length of a cache key, in characters. */
   readonly meanKeyLength: number

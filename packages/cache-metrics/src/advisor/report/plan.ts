@@ -16,13 +16,13 @@ export interface Plan {
   readonly options: {
     readonly implementation: 'memory'
     readonly memory: { readonly maxEntries: number; readonly maxBytes?: number; readonly responseShare?: number }
-    /** The ttl and the number of entries by key pattern; absent in a plan for all keys of a trace. */
+    /** The ttl and the number of entries by key pattern; absent in a plan for routes alone or for all keys of a trace. */
     readonly patterns?: Readonly<Record<string, PlannedPattern>>
     /** The ttl in seconds for all keys, in a plan that was made from a trace. */
     readonly defaultTtl?: number
     readonly rollout: { readonly allow: readonly string[] }
   }
-  /** Options of `register(cacheEdge, …)` for the good routes; absent if no route is good. */
+  /** Options of `register(cacheEdge, …)` for the routes whose verdict is good; absent if there are none. */
   readonly edge?: { readonly rules: readonly PlannedRule[] } | undefined
   /** Options of `register(cacheRedis, …)`, without the URL. */
   readonly redis: { readonly near: { readonly maxEntries: number; readonly maxBytes?: number }; readonly rollout: { readonly percent: 0 } }
@@ -34,7 +34,7 @@ export interface Plan {
     readonly hitRate: number | undefined
     /** The share of the requests to the routes of the plan that stored responses answer; `undefined`: the plan has no routes. */
     readonly routeHitRate: number | undefined
-    /** The loader seconds that the key patterns of the plan save per hour; `undefined`: not known. */
+    /** The seconds of loading that the key patterns of the recommended plan save per hour; `undefined`: not known. */
     readonly savedSecondsPerHour: number | undefined
     readonly memoryBytes: number | undefined
   }
@@ -43,7 +43,7 @@ export interface Plan {
 /** The maximum number of entries that a `MemoryCache` accepts. */
 const MAX_ENTRIES = 2 ** 24
 /**
- * The number of entries for one stored response: `Vary: Cookie` makes the response a variant, and the index of variants is a second entry.
+ * The number of entries for one stored response. Planned responses have `Vary: Cookie`, so each is a variant with an index of variants.
  */
 const ENTRIES_PER_RESPONSE = 2
 /** A GET route without a wildcard. A route with a wildcard has responses of too many kinds for one rule. */
@@ -87,8 +87,8 @@ export function planFor (all: readonly Advice[]): Plan | undefined {
 }
 
 /**
- * Returns a plan for a trace whose only pattern stands for all keys: no key has that pattern, so the ttl of the plan is the default for
- * every key.
+ * Returns the plan for a trace that was observed under one pattern for all keys. The app has no keys of that pattern, so its ttl becomes
+ * the default ttl of all keys.
  */
 export function planForAllKeys (plan: Plan, { ttl }: PlannedPattern): Plan {
   const { implementation, memory } = plan.options
@@ -118,7 +118,7 @@ function entriesOf (all: readonly Advice[]): number {
   return all.reduce((sum, { entries }) => sum + entries, 0)
 }
 
-/** Returns the sum of a number over all rows; `undefined` if a row does not have the number. */
+/** Returns the sum of one number over all advice; `undefined` if the number of any advice is not known. */
 function sumOf (all: readonly Advice[], of: (advice: Advice) => number | undefined): number | undefined {
   let sum = 0
   for (const advice of all) {

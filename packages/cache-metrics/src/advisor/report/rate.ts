@@ -1,4 +1,4 @@
-/** The shortest observed time over which a rate is computed, in seconds, so that a short burst does not become an hourly rate. */
+/** The least divisor of a rate, in seconds; a shorter observed time counts as this one, so that a short burst gives no high hourly rate. */
 const MIN_SECONDS = 60
 
 /** Returns a count per second of the observed time, which is the base of all rates in the advisor's report. */

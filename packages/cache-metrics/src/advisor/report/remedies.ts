@@ -2,7 +2,7 @@ import { duration, percent, per10000 } from './figures.js'
 import type { Observation } from './observation.js'
 import { perSecond } from './rate.js'
 
-// Each function of this file returns the sentence with the change that would change a verdict, for one reason of `judge`.
+// Each function of this file returns a remedy as a sentence, for one of the reasons that `judge` in `advice.ts` gives for a verdict.
 
 /** Returns the remedy for a key or URL that lacks a part of the request. */
 export function leak ({ kind }: Observation, dimension: string): string {

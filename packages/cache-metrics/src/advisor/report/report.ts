@@ -35,7 +35,7 @@ export interface Report {
   readonly notes: readonly string[]
 }
 
-/** Returns the verdict of all advice together: go if at least one key pattern or route is `good` and has a priority above `LOW`. */
+/** Returns the verdict of all advice together: go if at least one key pattern or route is `good` and its priority is not `LOW`. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'

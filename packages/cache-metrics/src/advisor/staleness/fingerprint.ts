@@ -21,8 +21,8 @@ const BYTES = 2
 /**
  * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its
  * members. Three cases give `undefined`. First, the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that
- * throws). Second, JSON changes the value (a `Map`, a `Set`, bytes inside an object). Third, it is larger than `maxBytes`. Never throws. A
- * value that is too large is not serialised, unless its `toJSON` makes it large.
+ * throws). Second, JSON changes the value (a `Map`, a `Set`, bytes inside an object). Third, the value is larger than `maxBytes`. Never
+ * throws. A value that is too large is not serialised, unless its `toJSON` makes it large.
  * @param serializer with `rich`, values that JSON changes also have a fingerprint
  */
 export function fingerprint (value: unknown, maxBytes = MAX_BYTES, serializer: SerializerName = 'json'): Fingerprint | undefined {

@@ -24,7 +24,7 @@ const PER_BLOCK = 2
  * Forecasts the stale hits of a cache for each ttl, from requests that all load, so that each has the current value.
  *
  * Each sampled key has one simulated entry per ttl. A request is a hit if the entry is younger than the ttl; the hit is stale if
- * the loaded fingerprint differs from that of the request. Otherwise the request loads the entry again.
+ * the loaded fingerprint differs from that of the request. A request that is no hit loads the entry again.
  *
  * Sample: the keys with the smallest hashes (fixed-size SHARDS, Waldspurger et al., FAST 2015). Each sampled key has been
  * sampled since its first request, so its history is complete, and all keys were equally likely. Times should not
@@ -168,8 +168,8 @@ export class Staleness {
   }
 
   /**
-   * Returns the offset of the block of time in which a request lies; if the request lies behind the last block, pairs of blocks are merged
-   * until it does not.
+   * Returns the offset of the block that contains a time, in the table of blocks. If the time lies behind the last block, pairs of blocks
+   * are merged until a block contains the time.
    */
   #blockOf (seconds: number): number {
     const width = this.#ttls.length * PER_BLOCK

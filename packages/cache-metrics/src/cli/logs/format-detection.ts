@@ -1,8 +1,8 @@
 import type { LogEntry, LogFormat, LogReader } from './log-entry.js'
 
 /**
- * The number of requests in one format that decides on the format of a log. Until then, lines with at most `MAX_CHARACTERS` characters in
- * all are stored.
+ * The number of requests in one format after which that format is taken for the format of the log. The requests are stored until then; if
+ * their lines exceed `MAX_CHARACTERS` in all, the format with the most requests is taken earlier.
  */
 const DECIDING_REQUESTS = 1000
 const MAX_CHARACTERS = 4 * 1024 * 1024

@@ -7,7 +7,8 @@ const MAX_LINE = 64 * 1024
 // of it.
 const CRI = new RegExp(`^${ISO_TIME} (stdout|stderr) ([FP])(?::\\S+)? `)
 const DOCKER = '{"log":"'
-// Matches a log line, as opposed to a single word: a list of keys with names or times in front is no list of keys.
+// Matches the beginning of a log line: a brace, or a word with a blank behind it. In front of a single word, which may be a key, no prefix
+// is removed, so that keys with names or times in front are not read as a list of keys.
 const LINE = String.raw`(?=\{|\S+\s)`
 // Matches the prefix by which commands name the container of a line: `kubectl logs --prefix`, and `docker compose logs`.
 const CONTAINER = new RegExp(String.raw`^(?:\[pod/\S+\] |[\w.-]+ +\| )${LINE}`)

@@ -2,7 +2,7 @@ import { objectOf, textOf } from './json-formats.js'
 import { entryOf, requestOf, type LogEntry, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
-/** The limits for requests whose second log line has not come: the maximum number of requests, and of characters of their targets. */
+/** The limits for requests whose line `request completed` has not come: maximum number of requests, and of characters of their targets. */
 const MAX_PENDING = 10_000
 const MAX_CHARACTERS = 4 * 1024 * 1024
 
@@ -60,7 +60,8 @@ function openPino (): LogReader {
       take(id)
       const { method, target, host } = requestOf(req.method, req.url, textOf(req.host ?? req.hostname ?? req.headers?.host))
       const begun = { method, target, host, time: at }
-      // A line of the app with all of a request: a line of Fastify about an error has a status as well, but no response time.
+      // A line with status and response time is a whole request, as an app itself may write it. A line of Fastify about an error has a
+      // status as well, but no response time.
       if (typeof statusCode === 'number' && typeof one.responseTime === 'number') return ended(begun, statusCode, one.responseTime)
       if (reqId === undefined) return null
       pending.set(id, begun)

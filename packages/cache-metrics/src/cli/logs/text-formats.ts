@@ -152,7 +152,7 @@ function secondsOf (milliseconds: number): number {
 }
 
 // A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, which is `-`.
-// The prefix of a tool, such as a time, is no host: each line would have a key of its own.
+// A prefix that a tool wrote, such as a time, is not taken for a host: the host is part of the key, so each line would have its own key.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
   return second !== '-' && rest.includes(' ') && HOST.test(first) && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
 }
