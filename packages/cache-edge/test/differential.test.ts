@@ -8,7 +8,7 @@ import { NOON } from './fixtures/edge-app.js'
 
 // REQUESTS=n sends more requests, SEED=n repeats the batch of a failure, WORLD='{"http":2}' fixes parts of the apps, SHRINK=0 does not
 // simplify a failure.
-const { SEED, REQUESTS = '1000', WORLD = '{}', SHRINK } = process.env
+const { SEED, REQUESTS = '600', WORLD = '{}', SHRINK } = process.env
 const WORLDS_PER_BATCH = 10
 /** The settings of apps that allow early answers. */
 const EARLY = { rewriteUrl: 'none', headerValidator: 'none', sameForAll: false, hasSendHook: false } as const

@@ -19,10 +19,11 @@ async function appAt (seed: number, percent: number, options: Parameters<Simulat
 }
 
 /**
- * Hours of a stage of more than a day, since hit rates are compared with the same hour of the first day. Default stages are longer still.
+ * The hours of the stages. The last one is longer than a day, since hit rates are compared with the same hour of the first day. Default
+ * stages are longer still.
  */
-const STAGE_HOURS = 26
-const LONG = { stages: [10, 50, 100].map((percent) => ({ percent, holdHours: STAGE_HOURS })) }
+const HOURS = [8, 4, 26] as const
+const LONG = { stages: [10, 50, 100].map((percent, at) => ({ percent, holdHours: HOURS[at]! })) }
 
 t.test('canary: a healthy rollout reaches 100 % at the right times', async (t) => {
   const app = new SimulatedApp(1)
@@ -32,12 +33,12 @@ t.test('canary: a healthy rollout reaches 100 % at the right times', async (t) =
     times[rollout.percent] ??= app.minutes
     return false
   }
-  await app.run(DAY + 3 * STAGE_HOURS * HOUR + HOUR, { ...HEALTHY, requests: 300 }, isOver)
+  await app.run(DAY + (HOURS[0] + HOURS[1] + HOURS[2] + 1) * HOUR, { ...HEALTHY, requests: 300 }, isOver)
   t.same(await app.changes(), ['0 → 10', '10 → 50', '50 → 100', '100 → 100'])
   const [ten, fifty, hundred] = [times[10]!, times[50]!, times[100]!]
   t.ok(ten >= DAY && ten < DAY + 10, `10 % after a day: ${ten} minutes`)
-  t.ok(fifty - ten >= STAGE_HOURS * HOUR && fifty - ten < STAGE_HOURS * HOUR + 10, `50 % a stage later: ${fifty - ten} minutes`)
-  t.ok(hundred - fifty >= STAGE_HOURS * HOUR && hundred - fifty < STAGE_HOURS * HOUR + 10, `100 % a stage later: ${hundred - fifty} minutes`)
+  t.ok(fifty - ten >= HOURS[0] * HOUR && fifty - ten < HOURS[0] * HOUR + 10, `50 % a stage later: ${fifty - ten} minutes`)
+  t.ok(hundred - fifty >= HOURS[1] * HOUR && hundred - fifty < HOURS[1] * HOUR + 10, `100 % a stage later: ${hundred - fifty} minutes`)
   t.match((await app.records()).at(-1)!.reason, /^the rollout is complete: /)
   t.equal(canary.status().completed, true)
   t.ok(canary.status().observedMinutes < 2 * HOUR, 'the next period is judged on its own')
@@ -47,7 +48,7 @@ t.test('canary: too few samples never promote', async (t) => {
   const app = new SimulatedApp(2)
   const { rollout, canary } = app.add(SHORT)
   await app.run(2 * HOUR + 5, { ...HEALTHY, requests: 20 })
-  await app.run(DAY, { ...HEALTHY, requests: 20 })
+  await app.run(8 * HOUR, { ...HEALTHY, requests: 20 })
   t.equal(rollout.percent, 10)
   t.match((await canary.view()).reason, /not enough data/)
 })

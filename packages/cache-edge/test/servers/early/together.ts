@@ -12,5 +12,5 @@ const FILES = [
 
 // The variable is set before the fixtures are loaded, since they read the environment when they are loaded.
 process.env.EDGE_EARLY ??= 'server'
-process.env.REQUESTS ??= '400'
+process.env.REQUESTS ??= '300'
 await runFiles(FILES.map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`)))
