@@ -44,18 +44,18 @@ async function runBlock (starts, number, { pairsPerBlock: most = PAIRS_PER_BLOCK
 }
 
 /**
- * Measures blocks until the 95 % interval of the median ratio is within `tolerance` of the median, or 120 pairs are done (or the number in
- * the environment variable `PAIRS`, for a trial). `starts` are two functions that start a side. Returns the ratio first / second as
- * `{ middle, low, high, pairs, isResolved }`, and as `figures` the median of each side.
+ * Measures blocks until the 95 % interval of the median ratio is within `tolerance` of the median, or `most` pairs are done: 120 by default,
+ * and at most the number in the environment variable `PAIRS`, for a trial. `starts` are two functions that start a side. Returns the ratio
+ * first / second as `{ middle, low, high, pairs, isResolved }`, and as `figures` the median of each side.
  */
-export async function comparePairs (starts, { tolerance = TOLERANCE, ...how } = {}) {
+export async function comparePairs (starts, { tolerance = TOLERANCE, most = MAX_PAIRS, ...how } = {}) {
   const blocks = []
   for (;;) {
     blocks.push(await runBlock(starts, blocks.length, how))
     const all = blocks.flat()
     const interval = medianInterval(blocks.map((pairs) => pairs.map(([one, other]) => one / other)))
     const isResolved = interval.high - interval.middle <= tolerance * interval.middle && interval.middle - interval.low <= tolerance * interval.middle
-    if (isResolved || all.length >= MAX_PAIRS) {
+    if (isResolved || all.length >= Math.min(most, MAX_PAIRS)) {
       return { ...interval, pairs: all.length, isResolved, figures: [0, 1].map((side) => median(all.map((pair) => pair[side]))) }
     }
   }

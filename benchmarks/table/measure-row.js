@@ -8,7 +8,7 @@ import { instructionRatio } from './instructions.js'
  * The settings for a row without a wanted ratio, which only shows the distance to a rival. They are less precise, so that the time of the
  * run is used for the rows with a verdict.
  */
-const OF_RIVALS = { tolerance: 0.05, pairsPerBlock: 2 }
+const OF_RIVALS = { tolerance: 0.05, pairsPerBlock: 2, most: 24 }
 
 /** Returns a function that starts a side in a process of its own, on the given Node. */
 async function starterOf ({ file, row: name, context, ...own }, { execPath, url }) {
