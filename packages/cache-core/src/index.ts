@@ -1,4 +1,4 @@
-// The door `.`, for apps that use a cache. Authors of caches import the door `./implementing`.
+// The door `.`, for apps that use a cache. Authors of implementations import the door `./implementing`.
 export { cacheCore, cacheCore as default, coreOf } from './fastify/plugin.js'
 export type { CacheCoreOptions, CacheFactory } from './fastify/options.js'
 export type { Cache, Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags } from './contract/cache.js'

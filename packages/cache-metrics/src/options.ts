@@ -38,8 +38,8 @@ const listener = Type.Object({
 
 const advisor = Type.Object({
   /**
-   * Whether the advisor observes for any value of `NODE_ENV`, also where the report is closed; its estimates are then available as the
-   * metric `cache_advised_hit_rate`. `false`: it observes only where the report is open.
+   * Whether the advisor observes for any value of `NODE_ENV`, also where the endpoint of its report is closed, as in production without a
+   * guard; its estimates are then available as the metric `cache_advised_hit_rate`. `false`: it observes only where the endpoint is open.
    */
   production: Type.Optional(Type.Boolean({ default: false })),
   /**

@@ -122,7 +122,7 @@ export class MeasuredRequests {
       const place = this.#places[at]!
       const { reply } = place
       if (reply === undefined) continue
-      // A response that the app sent past Fastify, by `reply.raw`, is not measured: its begin and status are not known.
+      // A response that the app sent past Fastify, by `reply.raw`, is not measured: its end and status are not known.
       if (reply.sent) this.#forget(place, at)
       else if (isGone(reply)) this.#leave(place, at, reply)
     }

@@ -4,7 +4,7 @@ import type { Canary } from '../rollout/canary.js'
 import { isFromForeignOrigin } from './console/foreign-origin.js'
 import { guardInternal, STATUS_PATH, type InternalAccess } from './status-route.js'
 
-/** The path of the rollout's endpoints. */
+/** The path of the endpoint that shows and controls the rollout. */
 export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
 
 /**

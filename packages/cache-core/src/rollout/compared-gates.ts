@@ -15,7 +15,7 @@ const REGRESSION_PERCENT = Math.round(100 * (REGRESSION - 1))
  */
 interface Recent { readonly minutes: number, readonly difference: Difference, readonly tolerance: number }
 
-/** One comparison of the cached arm with the control arm, from which a criterion of the stage follows. */
+/** One comparison of the cached arm with the control arm, by which a criterion of the stage is judged. */
 interface Compared {
   readonly name: GateRow['name']
   readonly isAsked: boolean | undefined

@@ -91,7 +91,7 @@ export class SharedState {
 
   /**
    * Whether this process may continue a rollout that was begun under other options (another plan). With `advance: 'manual'` it may do so
-   * only if the percent does not change.
+   * only if its own plan gives the same percent.
    */
   get mayAdopt (): boolean {
     return this.#plan.advance === 'auto' || this.state === undefined || ownPercents(this.#plan).includes(this.state.percent)

@@ -39,7 +39,7 @@ export interface FrameMeta {
   readonly ttlMs: number | undefined
   /** The length of the entry's longer stale window in milliseconds. */
   readonly windowMs: number
-  /** The identity of the master that has the entry; `undefined`: the master whose identity is in the entry's Redis key. */
+  /** The server identity of the master that has the entry; `undefined`: it is the one that is a part of the name of the entry's key in Redis. */
   readonly ownServerId?: string | undefined
   readonly tags: readonly EntryTag[]
 }

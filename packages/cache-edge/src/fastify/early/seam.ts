@@ -15,7 +15,7 @@ type SeamServer = { [kSeam]?: Seam }
 
 /** The place in front of the routing of one app (a seam), where early answers are sent. */
 export class Seam {
-  /** The request listener of the server: it sends an early answer, or calls the listener of Fastify. */
+  /** The request listener of the server: it sends an early answer if there is one, and otherwise calls the listener of Fastify. */
   readonly listener: RequestListener
   /** The names of the constraint strategies that the app itself added; `undefined`: the app has not been created yet. */
   strategies: ReadonlySet<string> | undefined

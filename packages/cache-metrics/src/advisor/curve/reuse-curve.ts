@@ -70,7 +70,7 @@ export class ReuseCurve {
   constructor (options: ReuseCurveOptions = {}) {
     const { ttls, entries: sizes, sampleEntries, isCompact } = resolveCurveOptions(options)
     this.#ttls = ttls
-    // The smallest size is simulated in full: the hottest keys determine the hit rate, and a sample may lack these keys by chance.
+    // The smallest cache size is simulated with all keys: the hottest keys determine the hit rate, and a sample may lack them by chance.
     const first = sizes[0]! > sampleEntries ? [sampleEntries] : []
     const lifetimes = this.#ttls.map((ttl) => ttl * 1000)
     this.#levels = [...first, ...sizes].map((size, at) => new CurveLevel(size, at >= first.length, sampleEntries, lifetimes, isCompact))

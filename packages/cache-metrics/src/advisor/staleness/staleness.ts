@@ -85,7 +85,7 @@ export class Staleness {
     return spread(keyHash) < this.#threshold
   }
 
-  /** Adds a request that loaded its value to the forecast. */
+  /** Adds to the forecast a request that loaded its value. */
   note (keyHash: number, nowSeconds: number, fingerprint: number): void {
     if (!this.wants(keyHash)) return
     if (Number.isNaN(this.#began)) this.#began = nowSeconds

@@ -31,8 +31,8 @@ interface PinoLine {
 
 /**
  * The log of a Fastify app. Its lines `incoming request` and `request completed` are joined by the id of the request and by process, since
- * each process counts from 1. A line with request, response and response time, as an app or pino-http writes it, is a request of its own.
- * All other lines of pino are lines without a request.
+ * the ids of each process start at 1. A line with request, response and response time, as an app or pino-http writes it, is a request of
+ * its own. All other lines of pino are lines without a request.
  */
 export const PINO_FORMAT: LogFormat = { name: 'pino', title: 'log of Fastify by pino', open: openPino }
 
