@@ -3,7 +3,7 @@ import { simulateHarms, simulateWeek, type HarmSettings, type Week } from './fix
 import { SEED } from './fixtures/seed.js'
 
 // These tests simulate 200 of the weeks of `npm run bench -- rollout-weeks`. Few of them are healthy, since a healthy week takes the time
-// of five others. The bounds are wide, so that a random seed does not fail a right rule.
+// of nine others. The bounds are wide, so that a random seed does not fail a right rule.
 const RATES = [5, 20, 100]
 const HEALTHY = 4
 const REGRESSED = 28
