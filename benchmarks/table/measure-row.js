@@ -8,7 +8,7 @@ import { instructionRatio } from './instructions.js'
  * The settings for a row without a wanted ratio, which only shows the distance to a rival. They are less precise, so that the time of the
  * run is used for the rows with a verdict.
  */
-const OF_RIVALS = { tolerance: 0.05, pairsPerBlock: 2, most: 24 }
+const OF_RIVALS = { tolerance: 0.1, pairsPerBlock: 2, most: 24 }
 
 /** Returns a function that starts a side in a process of its own, on the given Node. */
 async function starterOf ({ file, row: name, context, ...own }, { execPath, url }) {
@@ -29,7 +29,7 @@ async function measurePairs (row, context) {
   // The ratio of two rates is the inverse ratio of the times.
   const inOrder = (pair) => isRate ? pair.toReversed() : pair
   const isJudged = row.atMost !== undefined || row.atLeast !== undefined
-  const how = { warmUps, ...isJudged ? { pairsPerBlock } : { ...OF_RIVALS, pairsPerBlock: Math.min(pairsPerBlock ?? Infinity, OF_RIVALS.pairsPerBlock) } }
+  const how = { warmUps, ...isJudged ? { pairsPerBlock, tolerance: row.tolerance } : { ...OF_RIVALS, pairsPerBlock: Math.min(pairsPerBlock ?? Infinity, OF_RIVALS.pairsPerBlock) } }
   const seen = await comparePairs(inOrder(sides).map(({ start }) => start), how)
   const [own, rival] = inOrder(seen.figures).map(SHOW[figure])
   // Instructions are not counted for a proxy, whose processes are not started by this one, nor for a heap, which has no calls.
