@@ -7,8 +7,8 @@ import { bundle } from '@x/test-kit/bundle'
 import t from 'tap'
 import { fileOf, run, type Ran } from '../fixtures/run-cli.js'
 
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 const TRACE = Array.from({ length: 1000 }, (_, at) => `user:${at % 50}`).join('\n')
 
 /** Runs the tool in a separate process. `closesAfter`: its reader closes the pipe after this number of chunks. */

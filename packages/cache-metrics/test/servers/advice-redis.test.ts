@@ -1,7 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { bundle } from '@x/test-kit/bundle'
+import { Child } from '@x/test-kit/child'
 import { RedisServer, until } from '@x/test-kit/redis-server'
 import t, { type Test } from 'tap'
 import type { Report } from '../../src/index.js'
@@ -17,34 +16,16 @@ const ADVISOR = { ttls: TTLS, entries: ENTRIES, minRequests: 1, minDays: 0 }
 /** The number of requests that one process gets in a row, so that the order of all requests is known. */
 const BATCH = 20
 
-/** One process of an app. */
-class Child {
-  private constructor (readonly process: ChildProcess, readonly url: string) {}
+/** Starts one process of an app. */
+function startApp (t: Test, options: object, advisor: object = ADVISOR): Promise<Child> {
+  // Its home is the package with the dependencies that the program needs and the root does not have.
+  const file = bundle(join(import.meta.dirname, '../fixtures/advice-child.ts'), 'cache-redis')
+  return Child.start(t, file, JSON.stringify(options), JSON.stringify(advisor))
+}
 
-  static async start (t: Test, options: object, advisor: object = ADVISOR): Promise<Child> {
-    // Its home is the package with the dependencies that the program needs and the root does not have.
-    const file = bundle(join(import.meta.dirname, '../fixtures/advice-child.ts'), 'cache-redis')
-    const process = fork(file, [JSON.stringify(options), JSON.stringify(advisor)], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-    t.teardown(() => { process.kill('SIGKILL') })
-    const [url] = await once(process, 'message') as [string]
-    return new Child(process, url)
-  }
-
-  async order<T> (order: object): Promise<T> {
-    const answer = once(this.process, 'message')
-    this.process.send(order)
-    return (await answer)[0] as T
-  }
-
-  async end (): Promise<void> {
-    const exit = once(this.process, 'exit')
-    await this.order({ kind: 'end' })
-    await exit
-  }
-
-  async report (): Promise<Report> {
-    return await (await fetch(`${this.url}/internal/cache/advice`)).json() as Report
-  }
+/** Returns the advice of a process, which answers at the address that it sent when it was ready. */
+async function reportOf ({ ready: url }: Child): Promise<Report> {
+  return await (await fetch(`${String(url)}/internal/cache/advice`)).json() as Report
 }
 
 async function startRedis (t: Test): Promise<RedisServer> {
@@ -79,14 +60,14 @@ function worstError (report: Report, steps: readonly Step[]): number {
 t.test('four processes on one Redis foretell within 0.02 of an exact simulation of the joint stream, and a fifth goes on with it', async (t) => {
   const server = await startRedis(t)
   const options = optionsOf(server)
-  const children = await Promise.all(Array.from({ length: 4 }, () => Child.start(t, options)))
+  const children = await Promise.all(Array.from({ length: 4 }, () => startApp(t, options)))
   const steps = await spread(withWrites(atRate(100, zipf(3, 0.9, 4000, 6000)), 0.1, 'del', 3), children)
   const [last, ...others] = children as [Child, ...Child[]]
-  const alone = await last.report()
+  const alone = await reportOf(last)
   t.match(alone, { source: 'this process' })
   // The processes are ended, since a process stores its state when it closes.
   for (const child of others) await child.end()
-  const report = await last.report()
+  const report = await reportOf(last)
   t.match(report, { source: '4 processes', notes: [/4 processes together/] })
   const figures = `worst error ${worstError(report, steps).toFixed(4)}, of one process alone ${worstError(alone, steps).toFixed(4)}`
   t.comment(figures)
@@ -94,8 +75,8 @@ t.test('four processes on one Redis foretell within 0.02 of an exact simulation 
   t.equal(report.advice.find(({ name }) => name === 'item')!.points.length, TTLS.length * ENTRIES.length)
   await last.end()
 
-  const next = await Child.start(t, options)
-  const later = await next.report()
+  const next = await startApp(t, options)
+  const later = await reportOf(next)
   t.match(later, { source: '4 processes' })
   t.ok(worstError(later, steps) <= 0.02)
   await next.end()
@@ -106,9 +87,9 @@ t.test('four processes on one Redis foretell within 0.02 of an exact simulation 
 t.test('cache-advisor report --app --app: four processes without a store foretell the same', async (t) => {
   const server = await startRedis(t)
   const advisor = { ...ADVISOR, keep: false, salt: 'a secret of all four' }
-  const children = await Promise.all(Array.from({ length: 4 }, () => Child.start(t, optionsOf(server), advisor)))
+  const children = await Promise.all(Array.from({ length: 4 }, () => startApp(t, optionsOf(server), advisor)))
   const steps = await spread(withWrites(atRate(100, zipf(4, 0.9, 4000, 6000)), 0.1, 'del', 4), children)
-  const { stdout, stderr } = await run(['report', '--format', 'json', ...children.flatMap(({ url }) => ['--app', url])])
+  const { stdout, stderr } = await run(['report', '--format', 'json', ...children.flatMap(({ ready: url }) => ['--app', String(url)])])
   t.equal(stderr, '')
   const report = JSON.parse(stdout) as Report
   const figures = `worst error ${worstError(report, steps).toFixed(4)}`
@@ -119,13 +100,13 @@ t.test('cache-advisor report --app --app: four processes without a store foretel
 
 t.test('a process that was killed leaves its last state to the next one', async (t) => {
   const server = await startRedis(t)
-  const child = await Child.start(t, optionsOf(server))
+  const child = await startApp(t, optionsOf(server))
   await spread(atRate(100, zipf(5, 0.9, 100, 500)), [child])
   await child.end()
-  const killed = await Child.start(t, optionsOf(server))
+  const killed = await startApp(t, optionsOf(server))
   killed.process.kill('SIGKILL')
   await until('its lease has not ended', async () => await server.cli('KEYS', '*lease:0') !== '')
-  const next = await Child.start(t, optionsOf(server))
-  t.match(await next.report(), { source: '2 processes', advice: [{ name: 'item', kind: 'pattern' }] })
+  const next = await startApp(t, optionsOf(server))
+  t.match(await reportOf(next), { source: '2 processes', advice: [{ name: 'item', kind: 'pattern' }] })
   await next.end()
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Lock } from '@x/cache-core'
 import { bounded, startCache, startProxy, startServer, valueOf } from '../../fixtures/caches.js'
-import { Child } from '../../fixtures/children.js'
+import { startChild } from '../../fixtures/children.js'
 import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
@@ -127,7 +127,7 @@ t.test('lock: one that was taken without an answer, or whose release was lost, d
 t.test('lock: a holder that was killed frees it by the ttl', async (t) => {
   const server = await startServer(t)
   const cache = await startCache(t, { url: server.url })
-  const child = await Child.start(t, 'herd-child.ts', server.url)
+  const child = await startChild(t, 'herd-child.ts', server.url)
   const { token } = await child.order<{ token: number }>({ kind: 'hold', key: 'key', ttl: 1.5 })
   t.equal(valueOf(await cache.lock('key', { ttl: 10 })), null)
   await child.kill()
@@ -138,7 +138,7 @@ t.test('lock: a holder that was killed frees it by the ttl', async (t) => {
 
 t.test('getOrSet: with a lock 4 processes of 50 callers each load a cold key once', async (t) => {
   const server = await startServer(t)
-  const children = await Promise.all(Array.from({ length: 4 }, () => Child.start(t, 'herd-child.ts', server.url)))
+  const children = await Promise.all(Array.from({ length: 4 }, () => startChild(t, 'herd-child.ts', server.url)))
   const herd = (order: object): Promise<HerdAnswer[]> => Promise.all(children.map((child) => child.order<HerdAnswer>({ kind: 'herd', callers: 50, ...order })))
   for (const key of ['cold:1', 'cold:2']) {
     const answers = await herd({ key })

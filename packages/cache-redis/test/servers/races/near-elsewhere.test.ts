@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
 import { read, startCache } from '../../fixtures/caches.js'
-import { Child } from '../../fixtures/children.js'
+import { startChild } from '../../fixtures/children.js'
 import { sharedNow } from '../../fixtures/world.js'
 import { RedisServer } from '@x/test-kit/redis-server'
 
@@ -14,7 +14,7 @@ t.setTimeout(300_000 + 2000 * ROUNDS)
 // All tests share one server and one other process, since starting both takes longer than the rounds of a test.
 const server = await RedisServer.start()
 t.teardown(() => server.close())
-const other = await Child.start(t, 'remover-child.ts', JSON.stringify({ url: server.url }))
+const other = await startChild(t, 'remover-child.ts', JSON.stringify({ url: server.url }))
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
 /** Returns the milliseconds for which the old value was still served after the answer of the process that removed it; 0: not at all. */

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { RedisCacheOptions } from '../../../src/index.js'
 import { Random } from '@x/test-kit/virtual-time'
 import { isSettled, startCache, startProxy, startServer } from '../../fixtures/caches.js'
-import { Child } from '../../fixtures/children.js'
+import { startChild } from '../../fixtures/children.js'
 import { disturb } from '../../fixtures/disturb.js'
 import { until } from '@x/test-kit/redis-server'
 import { Actor, check, checkEnd, LocalSource, sharedNow, type Happening } from '../../fixtures/world.js'
@@ -75,7 +75,7 @@ for (const [name, level, allowanceMs] of LEVELS) {
     const server = await startServer(t)
     const sourceServer = await startServer(t)
     const proxies = await Promise.all(Array.from({ length: PROCESSES }, () => startProxy(t, server.port)))
-    const children = await Promise.all(proxies.map(({ url }, id) => Child.start(t, 'race-child.ts',
+    const children = await Promise.all(proxies.map(({ url }, id) => startChild(t, 'race-child.ts',
       String(id), String(PROCESSES), String(seed), sourceServer.url, JSON.stringify({ url, ...level, ...options }))))
     const end = sharedNow() + MS
     const [, ...ran] = await Promise.all([

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { CacheRedisOptions } from '../../../src/index.js'
 import { startServer } from '../../fixtures/caches.js'
-import { Child } from '../../fixtures/children.js'
+import { startChild, type Child } from '../../fixtures/children.js'
 import { sharedNow } from '../../fixtures/world.js'
 
 t.setTimeout(1_200_000)
@@ -42,7 +42,7 @@ class App {
 
   async start (count: number, canary: object, more: CacheRedisOptions = {}): Promise<Child[]> {
     const options = { url: this.#server.url, rollout: { canary }, ...more }
-    const started = await Promise.all(Array.from({ length: count }, () => Child.start(this.#t, 'rollout-child.ts', JSON.stringify(options))))
+    const started = await Promise.all(Array.from({ length: count }, () => startChild(this.#t, 'rollout-child.ts', JSON.stringify(options))))
     this.children.push(...started)
     return started
   }
