@@ -1,6 +1,7 @@
 import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { PATIENT_REDIS } from '@x/test-kit/patient-redis'
 import { RedisServer, until } from '@x/test-kit/redis-server'
 import type { AddressInfo } from 'node:net'
 import { cacheEdge, earlyServer } from '../../src/index.js'
@@ -19,7 +20,7 @@ async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstan
   const apps = await Promise.all(runs.map(async (_none, at) => {
     const app = Fastify()
     t.teardown(() => app.close())
-    await app.register(cacheRedis, { url: server.url, keyPrefix, connectTimeoutMs: 60_000 })
+    await app.register(cacheRedis, { url: server.url, keyPrefix, ...PATIENT_REDIS })
     await app.register(cacheEdge)
     app.get('/item', { config: { cache: { store: true, vary: ['accept'], tags: ['item'], maxAge: 60 } } }, async (_request, reply) => {
       runs[at]!++
@@ -80,7 +81,7 @@ t.test('redis: early answers come from the near cache, and end with an invalidat
   const [one, other] = await Promise.all([true, false].map(async (near) => {
     const app = Fastify({ serverFactory: earlyServer() }) as unknown as FastifyInstance
     t.teardown(() => app.close())
-    await app.register(cacheRedis, { url: server.url, keyPrefix, near, connectTimeoutMs: 60_000 })
+    await app.register(cacheRedis, { url: server.url, keyPrefix, near, ...PATIENT_REDIS })
     await app.register(cacheEdge, { rules: [{ prefix: '/item', store: true, early: true, vary: ['accept'], tags: ['item'] }] })
     app.get('/item', async () => `run ${++runs}`)
     await app.listen({ port: 0, host: '127.0.0.1' })

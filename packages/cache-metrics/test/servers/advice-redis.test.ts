@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { bundle } from '@x/test-kit/bundle'
 import { Child } from '@x/test-kit/child'
+import { PATIENT_REDIS } from '@x/test-kit/patient-redis'
 import { RedisServer, until } from '@x/test-kit/redis-server'
 import t, { type Test } from 'tap'
 import type { Report } from '../../src/index.js'
@@ -34,9 +35,8 @@ async function startRedis (t: Test): Promise<RedisServer> {
   return server
 }
 
-/** Returns the options of Redis. The limits are long, since a machine that runs other tests as well may take seconds. */
 function optionsOf ({ url }: RedisServer): object {
-  return { url, connectTimeoutMs: 60_000, commandTimeoutMs: 30_000 }
+  return { url, ...PATIENT_REDIS }
 }
 
 /** Distributes a stream over processes; returns its steps with the times at which they were carried out. */

@@ -3,8 +3,9 @@ import { cacheRedis, jsonSerializer, richSerializer } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import v8 from 'node:v8'
 import t, { type Test } from 'tap'
-import { newPrefix, PATIENT } from '../../fixtures/contract.js'
+import { newPrefix } from '../../fixtures/contract.js'
 import { deferred } from '@x/test-kit/deferred'
+import { PATIENT_REDIS } from '@x/test-kit/patient-redis'
 import { RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(120_000)
@@ -15,7 +16,7 @@ async function build (t: Test, keyPrefix: string, patterns: object, options: obj
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(cacheCore, { patterns } as never)
-  await app.register(cacheRedis, { url: server.url, keyPrefix, ...PATIENT, ...options })
+  await app.register(cacheRedis, { url: server.url, keyPrefix, ...PATIENT_REDIS, ...options })
   await app.ready()
   return app
 }
@@ -67,7 +68,7 @@ t.test('serializer: that of the core is taken over, and another one is CACHE_ERR
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(cacheCore, { serializer: 'rich' })
-  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), ...PATIENT })
+  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), ...PATIENT_REDIS })
   await app.ready()
   await app.cache.set('user:1', { at: new Date(5) })
   t.strictSame(await app.cache.get('user:1'), { ok: true, value: { at: new Date(5) } })
