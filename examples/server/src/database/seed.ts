@@ -3,6 +3,9 @@ export const PRODUCTS = 25_000
 
 /** The SQL that adds the rows at the first start. It adds the same rows in every database. */
 export const SEED = `
+  -- Up to the end of the transaction no foreign key is looked up, which takes a third of the time: all rows below have theirs.
+  SET LOCAL session_replication_role = replica;
+
   INSERT INTO users (id, name, email, role)
   SELECT n, name, lower(name) || '@example.com', CASE WHEN n = 1 THEN 'admin' WHEN n <= 4 THEN 'editor' ELSE 'viewer' END
   FROM unnest(ARRAY['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan', 'Margaret', 'Donald', 'Frances', 'John', 'Radia'])

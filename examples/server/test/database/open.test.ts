@@ -23,6 +23,9 @@ t.test('openDatabase: a first start that was cut off is made good; its rows are 
   t.same((await readdir(join(dir, '..'))), ['data'])
   t.same((await first.query('SELECT count(*)::int AS tables FROM tables')).rows, [{ tables: 4 }])
   t.same(await checksum(first), await checksum(memory))
+  const orphans = 'SELECT count(*)::int AS orphans FROM records LEFT JOIN tables ON tables.id = table_id WHERE tables.id IS NULL'
+  t.same((await memory.query(orphans)).rows, [{ orphans: 0 }])
+  await t.rejects(memory.query("INSERT INTO records (table_id, fields) VALUES (99, '{}')"), { code: '23503' }, 'the foreign keys hold again')
   await memory.close()
   await first.query("UPDATE users SET name = 'Changed' WHERE id = 1")
   await first.close()
