@@ -70,7 +70,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const onCorrupt = guard('onCorrupt', events.onCorrupt, warn)
   const { isIdle } = new Activity(() => service.isUp ? service.operations + (storage.near?.status.hits ?? 0) : undefined, now)
   const clients = connect(settings, isIdle, warn)
-  const lanes = new Lanes(clients.lanes)
+  const lanes = new Lanes(clients.lanes, warn)
   const tracking = new TrackingState(settings.consistency === 'strong', () => onChange(status()))
   const connection = new Connection(lanes.first, {
     isTracked: settings.consistency !== 'strong',
@@ -157,7 +157,7 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
     limitMs: commandTimeoutMs / 2
   })
   const dataFor = lanes.of.bind(lanes)
-  const entries = new Entries({ connection, keys, tokens, validity, codec, near, dataFor })
+  const entries = new Entries({ connection, keys, tokens, validity, codec, near, dataFor, read: lanes.read.bind(lanes) })
   const leases = new Leases({ connection, tokens, validity, entries, dataFor, isTextual: isTextual(serializer) })
   const lifetimes = new EntryTouch({ connection, tokens, validity, entries, dataFor })
   const writer = new EntryWriter({ connection, tokens, entries, leases, codec, lifetimes, near, defaultTtl, commandTimeoutMs, now })

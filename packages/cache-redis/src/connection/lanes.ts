@@ -1,37 +1,45 @@
-import type { Socket } from 'node:net'
+import type { Warn } from './app-callback.js'
 import type { Client } from './client.js'
+import { publicText } from './redis-errors.js'
+import { TickReads } from './tick-reads.js'
+import { sendTogether } from './together.js'
 
 /** The clients of a cache: `first` carries tokens, locks and messages; the hash of an entry's Redis key selects one of all clients. */
 export class Lanes {
   readonly first: Client
   readonly #clients: readonly Client[]
+  readonly #reads: readonly TickReads[]
 
   /**
    * Spreads entries over the given clients.
    * @param clients the clients of the cache, at least one
+   * @param warn called once if Redis refuses MGET
    */
-  constructor (clients: readonly Client[]) {
+  constructor (clients: readonly Client[], warn: Warn) {
     this.first = clients[0]!
     this.#clients = clients
+    let isTold = false
+    this.#reads = clients.map((client) => new TickReads(client, (error) => {
+      if (!isTold) warn(new Error(`Redis refuses MGET (${publicText(error)}): the reads of one tick are sent one by one, which takes twice the processor time; allow the command`))
+      isTold = true
+    }))
   }
 
   /** Returns the Redis client over which the entry of a Redis key is read and written. */
   of (name: string): Client {
-    const client = this.#clients.length === 1 ? this.first : this.#clients[hashOf(name) % this.#clients.length]!
+    const client = this.#clients[this.#laneOf(name)]!
     sendTogether(client)
     return client
   }
-}
 
-/**
- * Sends all commands that a Redis client receives in one tick with one system call, since a system call takes the largest part of a
- * command's time. Unlike a pipeline, this delays no command: a single command is sent at the end of its own tick.
- */
-export function sendTogether (client: Client): void {
-  const { stream } = client as { stream?: Socket }
-  if (stream === undefined || stream === null || stream.writableCorked > 0) return
-  stream.cork()
-  process.nextTick(() => stream.uncork())
+  /** Returns the value of an entry's Redis key, `null` if there is none; not for a Cluster. Rejects as `TickReads` does. */
+  read (name: string): Promise<Buffer | null> {
+    return this.#reads[this.#laneOf(name)]!.read(name)
+  }
+
+  #laneOf (name: string): number {
+    return this.#clients.length === 1 ? 0 : hashOf(name) % this.#clients.length
+  }
 }
 
 function hashOf (name: string): number {

@@ -32,6 +32,8 @@ export interface EntriesDeps {
   readonly near?: NearCache | undefined
   /** Returns the Redis client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
+  /** Returns the value of a Redis key, `null` if there is none; not for a Cluster. Rejects with the error of the server or the connection. */
+  readonly read: (name: string) => Promise<Buffer | null>
 }
 
 /**
@@ -46,9 +48,10 @@ export class Entries {
   readonly #codec: Codec
   readonly #near: NearCache | undefined
   readonly #dataFor: (key: string) => Client
+  readonly #read: (name: string) => Promise<Buffer | null>
   #lastGeneration: BoundToken | undefined
 
-  constructor ({ connection, keys, tokens, validity, codec, near, dataFor }: EntriesDeps) {
+  constructor ({ connection, keys, tokens, validity, codec, near, dataFor, read }: EntriesDeps) {
     this.#connection = connection
     this.#keys = keys
     this.#tokens = tokens
@@ -56,6 +59,7 @@ export class Entries {
     this.#codec = codec
     this.#near = near
     this.#dataFor = dataFor
+    this.#read = read
   }
 
   /**
@@ -180,7 +184,7 @@ export class Entries {
     this.#lastGeneration = generation
     if (!this.#connection.isCluster) {
       const node = this.#connection.owner(name)
-      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, generation, node }, bytes))
+      return this.#read(name).then((bytes) => use({ name, generation, node }, bytes))
     }
     return callMaster(this.#connection, name, (redis) => redis.getBuffer(name))
       .then(({ value, node }) => use({ name, generation, node }, value))

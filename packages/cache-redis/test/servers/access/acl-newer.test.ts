@@ -4,7 +4,7 @@ import { RedisServer, until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
-const LEAST = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait +cluster|slots +cluster|info'
+const LEAST = '+get +mget +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait +cluster|slots +cluster|info'
 
 // The test is skipped on a server that does not know CLIENT SETINFO, since such a server refuses it to no user.
 const probe = await RedisServer.start()
@@ -24,6 +24,7 @@ for (const mode of ['single', 'cluster'] as const) {
     await until('it listens', async () => (await server.cli('PUBSUB', 'CHANNELS', 'cache:n')) !== '')
     t.ok(isSettled(cache))
     valueOf(await cache.set('key', 1, { tags: ['tag'] }))
+    t.same(valueOf(await cache.getMany(['other', 'key'])), [null, 1])
     valueOf(await cache.tags.invalidate('tag'))
     valueOf(await valueOf(await cache.lock('lock', { ttl: 1 }))!.release())
     t.equal(await server.cli('ACL', 'LOG'), '')

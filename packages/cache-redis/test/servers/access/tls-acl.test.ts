@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { freePort } from '@x/test-kit/servers'
-import type { CacheRedisOptions } from '../../../src/index.js'
+import { PATIENT_REDIS } from '@x/test-kit/patient-redis'
+import { RedisCache, type CacheRedisOptions } from '../../../src/index.js'
 import type { LogLine } from '@x/test-kit/build-app'
 import { buildApp, statusOf } from '../../fixtures/apps.js'
 import { bounded, clientOf, isSettled, startCache, startServer, valueOf } from '../../fixtures/caches.js'
@@ -110,7 +111,7 @@ t.test('TLS: where it cannot be had, the app starts without Redis, and one line 
   }))
 })
 
-const EVERYWHERE = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait'
+const EVERYWHERE = '+get +mget +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait'
 const LEAST = { single: EVERYWHERE, cluster: `${EVERYWHERE} +cluster|slots +cluster|info +asking +readonly +readwrite` }
 const ADMIN = ['-a', 'admin', '--no-auth-warning']
 
@@ -157,6 +158,25 @@ for (const mode of ['single', 'cluster'] as const) {
     }
   })
 }
+
+t.test('ACL: with the rights of earlier versions, without MGET, all reads are answered, and it is said once what to allow', async (t) => {
+  const server = await startServer(t)
+  await server.cli('ACL', 'SETUSER', 'hidden-user', 'on', '>hunter2', '~cache:*', '&cache:*', '&__redis__:invalidate', ...LEAST.single.split(' '), '-mget')
+  const warnings: string[] = []
+  const cache = new RedisCache({ ...PATIENT_REDIS, url: server.url, username: 'hidden-user', password: 'hunter2', connections: 2 }, {
+    onWarning: ({ message }) => { warnings.push(message) }
+  })
+  t.teardown(() => cache.close())
+  await until('the cache is in service', () => isSettled(cache))
+  const keys = Array.from({ length: 20 }, (_, id) => `user:${id}`)
+  for (const [id, key] of keys.entries()) valueOf(await cache.set(key, id, { tags: ['users'] }))
+  for (let turn = 0; turn < 3; turn++) t.same(valueOf(await cache.getMany(keys)), [...keys.keys()])
+  t.equal(warnings.length, 1)
+  t.match(warnings[0], /^Redis refuses MGET \(NOPERM: .*\+mget\)\): the reads of one tick are sent one by one/)
+  t.notMatch(warnings[0], /hunter2|hidden-user|cache:/)
+  const logged = (await server.cli('ACL', 'LOG')).split('\n').filter((line) => line === 'mget')
+  t.ok(logged.length >= 1 && logged.length <= 2, 'once for each connection')
+})
 
 t.test('ACL: a user who may write with waitReplicas is one who may wait', async (t) => {
   const master = await startServer(t)

@@ -96,6 +96,19 @@ t.test('redis: a key of another type is CACHE_ERR_CORRUPT; del and set heal it',
   t.same(await cache.get('key'), { ok: true, value: 2 })
 })
 
+t.test('redis: a key of another type is a miss if it is read together with others; set heals it', async (t) => {
+  const { cache, prefix } = await setUp(t)
+  const keys = ['one', 'two', 'three']
+  for (const key of keys) valueOf(await cache.set(key, key))
+  const name = await entryName(prefix, 'two')
+  await raw.del(name)
+  await raw.hset(name, 'field', 'value')
+  t.same(await cache.getMany(keys), { ok: true, value: ['one', null, 'three'] })
+  t.same((await Promise.all(keys.map((key) => cache.get(key)))).map(valueOf), ['one', null, 'three'])
+  valueOf(await cache.set('two', 2))
+  t.same(await cache.getMany(keys), { ok: true, value: ['one', 2, 'three'] })
+})
+
 t.test('redis: a tag\'s token of another type is replaced, which is told', async (t) => {
   const { cache, prefix, corrupted } = await setUp(t)
   await raw.lpush(`${prefix}t:tag`, 'item')

@@ -7,7 +7,7 @@ import { startServer } from '../../fixtures/caches.js'
 t.setTimeout(300_000)
 
 /** The rights in the README that a cache needs; the next constant has the further rights that the rollout needs. */
-const CACHE = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname'
+const CACHE = '+get +mget +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname'
 const CLUSTER = '+cluster|slots +cluster|info +asking +readonly +readwrite'
 const ROLLOUT = '+lpush +ltrim +lrange +hset +hlen +hexists +hkeys +hmget'
 const text = (revision: number): string => JSON.stringify({ format: 1, revision })
