@@ -3,8 +3,10 @@ import type { Client } from './client.js'
 import { SCRIPTS } from '../entries/scripts.js'
 
 declare module 'ioredis' {
-  // The methods that `defineScripts` adds to an ioredis client, one per Lua script.
+  // The methods that `defineScripts` adds to an ioredis client, one per Lua script, and EVAL, which ioredis has without a type. `callBuffer`
+  // of ioredis takes the first argument for the command on a client with `enableAutoPipelining` (redis/ioredis#1923).
   interface RedisCommander<Context> {
+    evalBuffer (lua: string, numberOfKeys: number, ...args: (string | Buffer | number)[]): Result<unknown, Context>
     cacheLeaseBuffer (entry: string, mark: Buffer, markMs: number, plainPrefix: Buffer | string): Result<Buffer, Context>
     cacheStore (entry: string, header: Buffer, payload: Buffer | string, lifetimeMs: number): Result<number, Context>
     cacheHeadBuffer (entry: string): Result<[Buffer, number] | null, Context>

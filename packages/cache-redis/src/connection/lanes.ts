@@ -13,14 +13,14 @@ export class Lanes {
   /**
    * Spreads entries over the given clients.
    * @param clients the clients of the cache, at least one
-   * @param warn called once if Redis refuses MGET
+   * @param warn called if Redis refuses MGET, once
    */
   constructor (clients: readonly Client[], warn: Warn) {
     this.first = clients[0]!
     this.#clients = clients
     let isTold = false
     this.#reads = clients.map((client) => new TickReads(client, (error) => {
-      if (!isTold) warn(new Error(`Redis refuses MGET (${publicText(error)}): the reads of one tick are sent one by one, which takes twice the processor time; allow the command`))
+      if (!isTold) warn(new Error(`Redis refuses MGET (${publicText(error)}): the reads of one tick are sent one by one, which takes up to half more processor time; allow the command (ACL: +mget), or name mode 'cluster' in front of a Cluster`))
       isTold = true
     }))
   }
@@ -32,7 +32,7 @@ export class Lanes {
     return client
   }
 
-  /** Returns the value of an entry's Redis key, `null` if there is none; not for a Cluster. Rejects as `TickReads` does. */
+  /** Returns the value of an entry's Redis key as `TickReads` does, over the client of the key; not for a Cluster. */
   read (name: string): Promise<Buffer | null> {
     return this.#reads[this.#laneOf(name)]!.read(name)
   }

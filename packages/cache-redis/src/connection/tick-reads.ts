@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Client } from './client.js'
 import { isRefusal, isReply } from './redis-errors.js'
 import { sendTogether } from './together.js'
@@ -8,50 +9,55 @@ const MAX_VALUES = 64
 const TARGET_BYTES = 65_536
 /** The assumed size of a value in bytes, until values have been read. */
 const FIRST_BYTES = 8192
+/** Milliseconds after a refusal in which no MGET is sent. */
+const PAUSE_MS = 60_000
+/** Replies that concern the connection or the whole server: a GET would be answered in the same way. */
+const OF_ALL = /^(LOADING|BUSY|MASTERDOWN|NOAUTH|WRONGPASS)/
 
 /** The functions that settle the promise of a read. */
 interface Waiting { readonly resolve: (bytes: Buffer | null) => void; readonly reject: (error: unknown) => void }
 
 /**
- * Reads values over one Redis client. The first read of a tick is a GET; all further reads of the tick share MGETs, which takes half of
- * the processor time, here and in Redis. If Redis refuses MGET, each read is a GET from then on.
+ * Reads values over one Redis client. The first read of a tick is a GET; all further reads of the tick share MGETs, since most of a
+ * command's processor time does not depend on how many values it reads. While Redis refuses MGET, each read is a GET.
  */
 export class TickReads {
   readonly #client: Client
   readonly #refused: (error: Error) => void
-  #isRefused = false
+  readonly #now: () => number
+  /** The time in milliseconds before which no MGET is sent. */
+  #pausedUntil = -Infinity
   #hasRead = false
   #names: string[] = []
   #waiting: Waiting[] = []
-  /** The average size in bytes of the values that were read last. */
+  /** The moving average of the sizes in bytes of the values that were read; each MGET has a weight of a quarter. */
   #typicalBytes = FIRST_BYTES
 
   /**
    * Makes the reads of a client.
    * @param client a client of a single server; in a Cluster an MGET reads keys of one slot only
-   * @param refused called once with the error of Redis if Redis refuses MGET but not GET; must not throw
+   * @param refused called with the error of Redis each time that Redis refuses MGET but answers a GET; must not throw
+   * @param now returns a time in milliseconds that only increases
    */
-  constructor (client: Client, refused: (error: Error) => void) {
+  constructor (client: Client, refused: (error: Error) => void, now = () => performance.now()) {
     this.#client = client
     this.#refused = refused
+    this.#now = now
   }
 
   /**
    * Returns the value of a Redis key; `null`: the key does not exist, or has another type and was read by MGET. Rejects with the error of the
-   * server or the connection.
+   * server or the connection; a GET of a key of another type rejects with WRONGTYPE.
    */
   read (name: string): Promise<Buffer | null> {
-    if (this.#hasRead && !this.#isRefused) {
+    if (this.#hasRead) {
       return new Promise((resolve, reject) => {
         this.#names.push(name)
         this.#waiting.push({ resolve, reject })
       })
     }
-    if (!this.#hasRead) {
-      this.#hasRead = true
-      // Before `sendTogether`, which sends all commands of the tick at its end: the MGETs are to be among them.
-      process.nextTick(endTick, this)
-    }
+    this.#hasRead = true
+    process.nextTick(endTick, this)
     sendTogether(this.#client)
     return this.#client.getBuffer(name)
   }
@@ -63,32 +69,57 @@ export class TickReads {
     const [names, waiting] = [this.#names, this.#waiting]
     this.#names = []
     this.#waiting = []
+    sendTogether(this.#client)
+    if (this.#pausedUntil > this.#now()) {
+      this.#readEach(names, waiting)
+      return
+    }
     const atOnce = Math.max(1, Math.min(MAX_VALUES, Math.floor(TARGET_BYTES / this.#typicalBytes)))
     for (let at = 0; at < names.length; at += atOnce) this.#readTogether(names.slice(at, at + atOnce), waiting.slice(at, at + atOnce))
   }
 
   #readTogether (names: string[], waiting: readonly Waiting[]): void {
-    this.#client.mgetBuffer(names).then((values) => {
-      let bytes = 0
-      for (const [at, value] of values.entries()) {
-        bytes += value?.length ?? 0
-        waiting[at]!.resolve(value)
-      }
-      this.#typicalBytes += (bytes / values.length - this.#typicalBytes) / 4
+    this.#client.mgetBuffer(names).then((values: unknown) => {
+      // An app's own client, or a proxy, may answer something else: within MULTI the answer is "QUEUED".
+      if (Array.isArray(values) && values.length === names.length) this.#settle(values, waiting)
+      else this.#readEach(names, waiting)
     }, (error: unknown) => {
-      if (isReply(error)) this.#readEach(names, waiting, error)
-      else for (const { reject } of waiting) reject(error)
+      if (isReply(error) && !OF_ALL.test(error.message)) {
+        this.#readEach(names, waiting, error)
+        return
+      }
+      // The answer may have been too large for the time limit, so the next MGETs read fewer values.
+      if (!isReply(error)) this.#typicalBytes = Math.max(FIRST_BYTES, this.#typicalBytes * 2)
+      for (const { reject } of waiting) reject(error)
     })
   }
 
-  /** Reads values with a GET each after Redis has answered their MGET with an error. */
-  #readEach (names: readonly string[], waiting: readonly Waiting[], error: Error): void {
+  /** Settles reads with the values of an MGET. A proxy may have put an error in place of a single value. */
+  #settle (values: readonly (Buffer | Error | null)[], waiting: readonly Waiting[]): void {
+    let [bytes, found] = [0, 0]
+    for (const [at, { resolve, reject }] of waiting.entries()) {
+      const value = values[at]!
+      if (value instanceof Error) {
+        reject(value)
+        continue
+      }
+      resolve(value)
+      if (value === null) continue
+      bytes += value.length
+      found++
+    }
+    if (found > 0) this.#typicalBytes += (bytes / found - this.#typicalBytes) / 4
+  }
+
+  /** Reads values with a GET each; `error` is the reply with which Redis has refused their MGET. */
+  #readEach (names: readonly string[], waiting: readonly Waiting[], error?: Error): void {
     for (const [at, { resolve, reject }] of waiting.entries()) {
       this.#client.getBuffer(names[at]!).then((bytes) => {
         resolve(bytes)
-        if (this.#isRefused || !isRefusal(error)) return
-        this.#isRefused = true
-        this.#refused(error)
+        if (isRefusal(error) && this.#pausedUntil <= this.#now()) {
+          this.#pausedUntil = this.#now() + PAUSE_MS
+          this.#refused(error)
+        }
       }, reject)
     }
   }

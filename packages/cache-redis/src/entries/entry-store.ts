@@ -32,7 +32,7 @@ export interface EntriesDeps {
   readonly near?: NearCache | undefined
   /** Returns the Redis client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
-  /** Returns the value of a Redis key, `null` if there is none; not for a Cluster. Rejects with the error of the server or the connection. */
+  /** Returns the value of a Redis key as `Lanes.read` does; not for a Cluster. */
   readonly read: (name: string) => Promise<Buffer | null>
 }
 

@@ -68,7 +68,7 @@ export class EntryTouch {
     const { connection, dataFor } = this.#deps
     const { value, node } = connection.isCluster
       // EVAL is used instead of EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows a NOSCRIPT reply.
-      ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheHead.lua, 1, name))
+      ? await callMaster(connection, name, (redis) => redis.evalBuffer(SCRIPTS.cacheHead.lua, 1, name))
       : { value: await dataFor(name).cacheHeadBuffer(name), node: connection.owner(name) }
     if (value === null) return undefined
     const [head, leftMs] = value as [Buffer, number]

@@ -118,7 +118,7 @@ export class Leases {
     const args = [mark, Math.ceil(leaseMs), isTextual ? newPlainPrefix() : NO_PREFIX] as const
     const { value: header, serverId } = connection.isCluster
       // EVAL is used instead of EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows a NOSCRIPT reply.
-      ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
+      ? await callMaster(connection, name, (redis) => redis.evalBuffer(SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
       : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), serverId: undefined }
     if (!Buffer.isBuffer(header)) throw corrupt('leases.take', 'what a script of the cache does not answer')
     return { name, header, serverId, isOwnMark: isMark(header) && header.equals(mark) }

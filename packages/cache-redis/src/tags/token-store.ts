@@ -47,7 +47,7 @@ export class TokenStore {
     const ttlMs = Math.ceil(2 * lifetimeMs + SPARE_MS)
     const seed = async (redis: Redis, key: string, serverId: string): Promise<string> => {
       const made = writeToken(serverId)
-      return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
+      return textOf(await redis.setBuffer(key, made, 'PX', ttlMs, 'NX', 'GET')) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
       // The read returns `undefined` if Redis had a token of another server that expired before its replacement; the next try makes one.
@@ -100,7 +100,7 @@ export class TokenStore {
     if (known === FOREIGN) this.#onForeign(corrupt('tags.capture', 'a token that is not the cache\'s own; it is replaced, and its entries are gone'))
     const reply = await callMaster(this.#connection, key, (redis, serverId) =>
       // EVAL is used instead of EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows a NOSCRIPT reply.
-      redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(serverId), toHex(serverId), SPARE_MS))
+      redis.evalBuffer(SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(serverId), toHex(serverId), SPARE_MS))
     if (reply.value !== 0) return { ...reply, value: textOf(reply.value) }
     await reply.node.readServerId()
     const { serverId } = reply.node

@@ -128,6 +128,26 @@ t.test('client: twelve caches on one add no listener each, and warn of no leak',
   t.same(warnings, [])
 })
 
+for (const [name, Single] of LIBRARIES) {
+  t.test(`client: reads of one tick over ${name} get their own values, also if it pipelines by itself, and all end if it closes`, async (t) => {
+    const server = await startServer(t)
+    const keys = Array.from({ length: 40 }, (_, at) => `key ${at}`)
+    for (const enableAutoPipelining of [false, true]) {
+      const [cache, other] = await startTwo(
+        t, () => new Single(server.port, { ...OPTIONS, enableAutoPipelining }), { keyPrefix: `pipelines ${enableAutoPipelining}:`, commandTimeoutMs: 10_000 }
+      ) as [RedisCache, RedisCache]
+      for (let at = 0; at < 40; at += 2) await store(cache, keys[at]!, at, 'tag')
+      const expected = keys.map((_key, at) => at % 2 === 0 ? at : null)
+      t.same(valueOf(await other.getMany(keys)), expected)
+      const pending = keys.map((key) => cache.get(key))
+      t.same((await Promise.all(pending)).map(valueOf), expected)
+      const ended = [...keys.map((key) => cache.get(key)), cache.getMany(keys)]
+      await cache.close()
+      t.equal((await Promise.all(ended)).length, 41)
+    }
+  })
+}
+
 t.test('client: a read that it sends again, to a server that has what was removed, finds nothing', async (t) => {
   const [first, second] = [await startServer(t), await startServer(t)]
   const proxy = await startProxy(t, first.port)
