@@ -2,7 +2,7 @@ import type { Warn } from './app-callback.js'
 import type { Client } from './client.js'
 import { publicText } from './redis-errors.js'
 import { TickReads } from './tick-reads.js'
-import { sendTogether } from './together.js'
+import { sendTogether } from './send-together.js'
 
 /** The clients of a cache: `first` carries tokens, locks and messages; the hash of an entry's Redis key selects one of all clients. */
 export class Lanes {

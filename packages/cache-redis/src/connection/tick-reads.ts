@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Client } from './client.js'
 import { isRefusal, isReply } from './redis-errors.js'
-import { sendTogether } from './together.js'
+import { sendTogether } from './send-together.js'
 
 /** The maximum number of values that one MGET reads. */
 const MAX_VALUES = 64

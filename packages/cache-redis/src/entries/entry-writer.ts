@@ -1,7 +1,7 @@
 import type { SetOptions } from '@x/cache-core'
 import { MAX_TTL } from '@x/cache-core/implementing'
 import type { Connection } from '../connection/connection.js'
-import { sendTogether } from '../connection/together.js'
+import { sendTogether } from '../connection/send-together.js'
 import type { NearCache } from '../near/near-cache.js'
 import { RedisSnapshot } from '../tags/snapshot.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
