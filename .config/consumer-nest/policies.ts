@@ -2,22 +2,18 @@
 import 'reflect-metadata'
 import { cacheCore } from '@x/cache-core'
 import { cacheEdge } from '@x/cache-edge'
-import { Controller, Get, Injectable, Module, Post, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common'
+import { Controller, Get, Inject, Module, Post, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common'
 import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { FastifyAdapter, RouteConfig, type NestFastifyApplication } from '@nestjs/platform-fastify'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 class News {
-  declare private readonly host: HttpAdapterHost
-  constructor (host: HttpAdapterHost) { this.host = host }
+  constructor (@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
 
   async publish (): Promise<void> {
     await this.host.httpAdapter.getInstance<FastifyInstance>().cache.tags.invalidate('news')
   }
 }
-// Without a parameter decorator and its metadata, Nest is told of the dependency as it is told in JavaScript.
-Reflect.defineMetadata('design:paramtypes', [HttpAdapterHost], News)
-Injectable()(News)
 
 class NamedOnly implements CanActivate {
   canActivate (context: ExecutionContext): boolean {
@@ -29,8 +25,7 @@ let runs = 0
 
 @Controller()
 class NewsController {
-  declare private readonly news: News
-  constructor (news: News) { this.news = news }
+  constructor (@Inject(News) private readonly news: News) {}
 
   @Get('news')
   @RouteConfig({ cache: { store: true, tags: ['news'] } })
@@ -47,7 +42,6 @@ class NewsController {
   @RouteConfig({ cache: { store: true } })
   guarded (): string { return 'secret' }
 }
-Reflect.defineMetadata('design:paramtypes', [News], NewsController)
 
 @Module({ controllers: [NewsController], providers: [News] })
 class AppModule {}
