@@ -52,11 +52,18 @@ export function load (url, context, nextLoad) {
   return { format: 'module', source: readFileSync(kept, 'utf8'), shortCircuit: true }
 }
 
+let typebox
+
 /**
  * Returns the URL of a folder with a file for each door of TypeBox; the first process that needs it makes it. The package has 700 files,
  * which take a process half a second.
  */
 function bundledTypebox () {
+  typebox ??= bundleTypebox()
+  return typebox
+}
+
+function bundleTypebox () {
   const build = join(require.resolve('typebox'), '..')
   const { version, exports } = JSON.parse(readFileSync(join(build, '../package.json'), 'utf8'))
   const kept = new URL(`typebox-${version}/`, FOLDER)
