@@ -70,7 +70,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const onCorrupt = guard('onCorrupt', events.onCorrupt, warn)
   const { isIdle } = new Activity(() => service.isUp ? service.operations + (storage.near?.status.hits ?? 0) : undefined, now)
   const clients = connect(settings, isIdle, warn)
-  const lanes = new Lanes(clients.lanes, warn)
+  const lanes = new Lanes(clients.lanes, warn, now)
   const tracking = new TrackingState(settings.consistency === 'strong', () => onChange(status()))
   const connection = new Connection(lanes.first, {
     isTracked: settings.consistency !== 'strong',

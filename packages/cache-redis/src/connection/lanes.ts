@@ -14,15 +14,16 @@ export class Lanes {
    * Spreads entries over the given clients.
    * @param clients the clients of the cache, at least one
    * @param warn called if Redis refuses MGET, once
+   * @param now returns a time in milliseconds that only increases
    */
-  constructor (clients: readonly Client[], warn: Warn) {
+  constructor (clients: readonly Client[], warn: Warn, now: () => number) {
     this.first = clients[0]!
     this.#clients = clients
     let isTold = false
     this.#reads = clients.map((client) => new TickReads(client, (error) => {
       if (!isTold) warn(new Error(`Redis refuses MGET (${publicText(error)}): the reads of one tick are sent one by one, which takes up to half more processor time; allow the command (ACL: +mget), or name mode 'cluster' in front of a Cluster`))
       isTold = true
-    }))
+    }, now))
   }
 
   /** Returns the Redis client over which the entry of a Redis key is read and written. */

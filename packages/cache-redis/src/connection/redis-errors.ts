@@ -31,6 +31,14 @@ export function isOutage ({ code }: CacheError): boolean {
 /** Replies that describe a temporary state of the server, not the user, the command or the kind of server. */
 const PASSING = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|READONLY|UNBLOCKED)/
 
+/** Replies that every command would get, whatever its name and its keys. */
+const OF_SERVER = /^(LOADING|BUSY|MASTERDOWN|NOAUTH|WRONGPASS)/
+
+/** Whether an error is a reply about the whole server or the connection, which another command would get, too. */
+export function isOfServer (error: Error): boolean {
+  return isReply(error) && OF_SERVER.test(error.message)
+}
+
 /** Whether an error is a reply of the server, not one of the connection. */
 export function isReply (error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'

@@ -1,6 +1,5 @@
-import { performance } from 'node:perf_hooks'
 import type { Client } from './client.js'
-import { isRefusal, isReply } from './redis-errors.js'
+import { isOfServer, isRefusal, isReply } from './redis-errors.js'
 import { sendTogether } from './send-together.js'
 
 /** The maximum number of values that one MGET reads. */
@@ -11,8 +10,6 @@ const TARGET_BYTES = 65_536
 const FIRST_BYTES = 8192
 /** Milliseconds after a refusal in which no MGET is sent. */
 const PAUSE_MS = 60_000
-/** Replies that concern the connection or the whole server: a GET would be answered in the same way. */
-const OF_ALL = /^(LOADING|BUSY|MASTERDOWN|NOAUTH|WRONGPASS)/
 
 /** The functions that settle the promise of a read. */
 interface Waiting { readonly resolve: (bytes: Buffer | null) => void; readonly reject: (error: unknown) => void }
@@ -39,7 +36,7 @@ export class TickReads {
    * @param refused called with the error of Redis each time that Redis refuses MGET but answers a GET; must not throw
    * @param now returns a time in milliseconds that only increases
    */
-  constructor (client: Client, refused: (error: Error) => void, now = () => performance.now()) {
+  constructor (client: Client, refused: (error: Error) => void, now: () => number) {
     this.#client = client
     this.#refused = refused
     this.#now = now
@@ -84,7 +81,7 @@ export class TickReads {
       if (Array.isArray(values) && values.length === names.length) this.#settle(values, waiting)
       else this.#readEach(names, waiting)
     }, (error: unknown) => {
-      if (isReply(error) && !OF_ALL.test(error.message)) {
+      if (isReply(error) && !isOfServer(error)) {
         this.#readEach(names, waiting, error)
         return
       }
