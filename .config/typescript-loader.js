@@ -20,7 +20,7 @@ else if (isMainThread) module.register(import.meta.url)
 export function resolve (specifier, context, nextResolve) {
   if (specifier === 'async-hook-domain') return nextResolve(ERROR_DOMAIN, context)
   const [isTypebox, door = 'index'] = /^typebox(?:\/([\w-]+))?$/.exec(specifier) ?? []
-  if (isTypebox) return { url: new URL(`${door}.js`, bundledTypebox()).href, format: 'module', shortCircuit: true }
+  if (isTypebox && !isBundling) return { url: new URL(`${door}.js`, bundledTypebox()).href, format: 'module', shortCircuit: true }
   const source = sourceOf(specifier, context.parentURL)
   if (source === undefined || !existsSync(source)) return nextResolve(specifier, context)
   // Node would look for the file once more, in each folder of its path.
@@ -53,13 +53,19 @@ export function load (url, context, nextLoad) {
 }
 
 let typebox
+// Since Node 22 the hooks are asked by `require.resolve` as well, so also while they look for the package.
+let isBundling = false
 
 /**
  * Returns the URL of a folder with a file for each door of TypeBox; the first process that needs it makes it. The package has 700 files,
  * which take a process half a second.
  */
 function bundledTypebox () {
-  typebox ??= bundleTypebox()
+  if (typebox === undefined) {
+    isBundling = true
+    typebox = bundleTypebox()
+    isBundling = false
+  }
   return typebox
 }
 
