@@ -183,3 +183,45 @@ t.test('an app that closes ends its process by itself, whatever was under way', 
     }`)
   t.equal(printed, 'value\nvalue\nvalue\n')
 })
+
+const warnings = (lines: readonly LogLine[]): unknown[] => lines.filter(({ level }) => level === 40).map(({ msg }) => msg)
+
+t.test('registry: the second app of a registry that chooses the implementation is said to replace it, and not if both give one object', async (t) => {
+  const registry = new CacheRegistry()
+  const lines: LogLine[] = []
+  await buildApp(t, { registry, implementation: 'memory' }, lines)
+  t.same(warnings(lines), [])
+  await buildApp(t, { registry, implementation: 'memory' }, lines)
+  t.match(warnings(lines), [/MemoryCache, which was in service in this registry, is replaced for all apps .* Give the option implementation in one app alone/])
+  const impl = new ThreeMethodCache()
+  const shared = new CacheRegistry()
+  for (let app = 0; app < 2; app++) await buildApp(t, { registry: shared, implementation: impl }, lines)
+  t.equal(warnings(lines).length, 1)
+})
+
+t.test('registry: other values of options that another app gave are said, and those of an app that closed are not', async (t) => {
+  const registry = new CacheRegistry()
+  const lines: LogLine[] = []
+  const first = await buildApp(t, { registry, rollout: { percent: 10, salt: 'a' }, serializer: 'json', keyPattern: () => 'one' }, lines)
+  await buildApp(t, { registry, rollout: { percent: 10, key: () => 'someone' }, defaultTtl: 5 }, lines)
+  t.same(warnings(lines), [])
+  const third = await buildApp(t, { registry, rollout: { percent: 50, salt: 'a' }, serializer: 'rich', keyPattern: () => 'two' }, lines)
+  t.match(warnings(lines), [/^Cache: another app with this registry gave other values of serializer, rollout\.percent, keyPattern; these now apply to all/])
+  await first.close()
+  await third.close()
+  await buildApp(t, { registry, serializer: 'json' }, lines)
+  t.equal(warnings(lines).length, 1)
+})
+
+t.test('close: of an app whose implementation others use is said, and the last one closes in silence', async (t) => {
+  const registry = new CacheRegistry()
+  const lines: LogLine[] = []
+  const user = await buildApp(t, { registry }, lines)
+  const maker = await buildApp(t, { registry, implementation: 'memory' }, lines)
+  await maker.close()
+  t.match(warnings(lines), [/^Cache: the app that made MemoryCache closes, so the other apps of its registry load each value from now on/])
+  const last = await buildApp(t, { registry, implementation: 'memory' }, lines)
+  await user.close()
+  await last.close()
+  t.equal(warnings(lines).length, 1)
+})

@@ -195,3 +195,27 @@ t.test('cacheCore: a doubt is one line in the log', async (t) => {
   t.match(lines, [{ keyPattern: 'user', msg: /changes when stored: Map/ }])
   t.equal(lines.length, 1)
 })
+
+t.test('set, lock: a key with an invalid date, or with the text of a function that was not called, is said once', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  const ttl = { ttl: 60 }
+  await client.set(`day:${String(new Date('x'))}`, 1, ttl)
+  for (const fn of [(id: number) => id + 1, function idOf (id: number) { return id }, () => 1]) await client.set(`fn${String(said.length)}:${String(fn)}`, 1, ttl)
+  await client.lock('job:undefined', { ttl: 10 })
+  for (const fine of ['price:a=>5', 'day:Invalid', 'page:function', 'row:x=> y']) await client.set(fine, 1, ttl)
+  t.match(said, [
+    /^day: a key has the part Invalid Date/, /^fn1: a key has the part .*=>/, /^fn2: a key has the part function idOf/, /^fn3: a key has the part \(\) =>/,
+    /^job: a key has the part undefined/
+  ])
+  t.equal(said.length, 5)
+})
+
+t.test('lock: a ttl in milliseconds is said once per pattern', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  await client.lock('job:1', { ttl: 3600 })
+  for (const key of ['job:2', 'job:3']) await client.lock(key, { ttl: 30_000, waitMs: 0 })
+  t.match(said, [/^job: a lock has a ttl of 30000 seconds/])
+  t.equal(said.length, 1)
+})

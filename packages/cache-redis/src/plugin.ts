@@ -1,4 +1,3 @@
-import { NullCache } from '@x/cache-core'
 import { ensureCore, OptionInvalid } from '@x/cache-core/suite'
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -46,7 +45,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   fastify.addHook('onClose', async function closeRedisCache () {
     await core.closeRollout()
     await core.advice.leave()
-    if (registry.current === cache) await registry.register(new NullCache(), 'NullCache').drained
+    await core.withdraw(cache)
     await cache.close((lost) => fastify.log.warn({ lost }, 'Cache: invalidations were lost that Redis did not take; their entries end with their ttl'))
   })
 }

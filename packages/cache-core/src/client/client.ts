@@ -180,7 +180,8 @@ export class CacheClient implements FastifyCache {
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
     const error = checkKey(key) ?? checkLockOptions(options)
     if (error !== undefined) return this.#calls.refuse('lock', error)
-    const { active } = this.registry
+    const { active, stats, doubts } = this.registry
+    doubts.lookAtLock(stats.patterns.of(key), key, options)
     return this.#calls.failed(active.stats, 'lock', await active.lock(key, options))
   }
 

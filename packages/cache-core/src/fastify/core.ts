@@ -1,11 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CacheClient } from '../client/client.js'
 import type { Cache } from '../contract/cache.js'
-import { Deadlines } from '../lib/deadlines.js'
-import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionInvalid, StatusUnguarded, timeout } from '../contract/errors.js'
+import { AlreadyRegistered, ImplementationClash, ImplementationMissing, StatusUnguarded } from '../contract/errors.js'
 import { FailureLog } from '../telemetry/failure-log.js'
 import { harmlessLog, type Log } from '../lib/harmless.js'
-import { MemoryCache } from '../caches/memory/memory-cache.js'
 import { NullCache } from '../caches/null-cache.js'
 import { ConsolePage } from './console/console-page.js'
 import { CORE_DEFAULTS, resolveCoreOptions, type CacheCoreOptions } from './options.js'
@@ -13,15 +11,14 @@ import { SharedAdvice } from '../service/advice-store.js'
 import { CacheRegistry } from '../service/registry.js'
 import { RequestMeasurements } from './measured-requests.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
+import { AppOfRegistry } from './apps-of-registry.js'
+import { closeImplementation, makeImplementation } from './make-implementation.js'
 import { announceAccess, needsNoGuard } from './internal-access.js'
 import { refuseClash, type SharedOptions } from './option-clash.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 import { warmAtStart } from './warm-at-start.js'
 import { CoreRollout } from './core-rollout.js'
 import type { RolloutStore } from '../rollout/rollout-store.js'
-
-/** The time limit, in milliseconds, for closing an implementation. */
-const CLOSE_LIMIT_MS = 10_000
 
 /** The core of one Fastify instance: applies the options to the registry, and makes the clients of app and requests. */
 export class Core {
@@ -38,8 +35,9 @@ export class Core {
   readonly #failures: FailureLog
   readonly #stopListening: () => void
   readonly #rollout: CoreRollout
+  readonly #app: AppOfRegistry
   /** The implementation that this Fastify instance made, and that is closed with the instance. */
-  #own: Cache | undefined
+  #own: Cache | null | undefined
   #options: CacheCoreOptions = {}
   /** Options of the core that were given in the registration of a sibling package, such as `@x/cache-redis`. */
   #siblingOptions: SharedOptions = {}
@@ -54,6 +52,7 @@ export class Core {
     this.#fastify = fastify
     this.registry = options.registry ?? new CacheRegistry()
     this.#log = harmlessLog(fastify.log)
+    this.#app = new AppOfRegistry(this.registry, this.#log)
     const core = this
     this.client = new CacheClient(this.registry, {
       get defaultTtl () { return core.#options.defaultTtl ?? core.#siblingOptions.defaultTtl },
@@ -92,6 +91,7 @@ export class Core {
     refuseClash(options, this.#siblingOptions, this.#siblingName)
     this.#rollout.refuseBesideOther(options.rollout)
     this.#options = options
+    this.#app.give(options)
     this.registry.configure(options)
     this.registry.personal.add(options.personal ?? [])
     this.requests.subject = options.rollout?.key ?? this.#siblingOptions.rollout?.key ?? defaultSubject
@@ -115,6 +115,7 @@ export class Core {
     this.#rollout.refuseBesideOther(given.rollout)
     this.#siblingOptions = given
     this.#siblingName = by
+    this.#app.give(given)
     this.registry.configure(given)
     if (given.rollout?.key !== undefined) this.requests.subject = given.rollout.key
     this.#rollout.configure({ ...given.rollout, ...this.#options.rollout })
@@ -132,11 +133,12 @@ export class Core {
 
   /**
    * Records that the plugin registration `by` puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another
-   * registration has done so: the later implementation would replace the earlier one unnoticed.
+   * registration has done so: the later implementation would replace the earlier one unnoticed. `impl` is the implementation, if it exists.
    */
-  chooseImplementation (by: string): void {
+  chooseImplementation (by: string, impl?: Cache): void {
     if (this.#chosenBy !== undefined) throw new ImplementationClash(this.#chosenBy, by)
     this.#chosenBy = by
+    this.#app.replace(impl)
   }
 
   /** Returns whether the internal endpoints are open, and the app's `guard` hook in front of them. */
@@ -210,17 +212,15 @@ export class Core {
     this.#failures.close()
     if (this.#isStarted) this.registry.stop()
     const own = this.#own
-    // The implementation is taken out of service before it is closed, since another Fastify instance may still use the same registry.
-    if (this.registry.current === own) await this.registry.register(new NullCache(), 'NullCache').drained
-    if (own !== undefined) await this.#closeOwn(own)
+    this.#app.leave()
+    if (own === undefined || own === null) return
+    await this.withdraw(own)
+    await closeImplementation(own, this.#log)
   }
 
-  /** Closes the implementation within a time limit. If closing it fails, the close of the app fails, too. */
-  async #closeOwn (own: Cache): Promise<void> {
-    const closing = (async () => { await own?.close?.() })()
-    await new Deadlines(CLOSE_LIMIT_MS).bound<void, void | Promise<void>>(closing, () => closing, (ms) => {
-      this.#log.warn({ err: timeout('close', ms) }, 'Cache: the implementation could not be closed')
-    }, () => closing)
+  /** Takes an implementation that a plugin of this app made out of service, before that plugin closes it. */
+  async withdraw (impl: Cache): Promise<void> {
+    await this.#app.withdraw(impl)
   }
 
   async #putIntoService (options: CacheCoreOptions): Promise<void> {
@@ -230,21 +230,13 @@ export class Core {
       return
     }
     if (implementation === undefined || implementation === 'redis') return
-    this.chooseImplementation('option "implementation" of @x/cache-core')
+    this.chooseImplementation('option "implementation" of @x/cache-core', typeof implementation === 'object' ? implementation : undefined)
     if (typeof implementation === 'object') {
       this.registry.register(implementation)
       return
     }
-    if (isClass(implementation)) throw new OptionInvalid('implementation', 'a class', 'an instance of it, or a function that makes one')
-    const made = typeof implementation === 'function'
-      ? await implementation(this.#fastify)
-      : implementation === 'memory' ? new MemoryCache({ ...options.memory, clock: this.registry.clock }) : new NullCache()
+    const made = await makeImplementation(implementation, this.#fastify, { ...options.memory, clock: this.registry.clock })
     this.#own = made
     this.registry.register(made, typeof implementation === 'function' ? undefined : implementation === 'memory' ? 'MemoryCache' : 'NullCache')
   }
-}
-
-/** Whether a function can only be called with `new`: the `prototype` of a class is read-only, and that of no other function. */
-function isClass (value: unknown): boolean {
-  return typeof value === 'function' && Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false
 }

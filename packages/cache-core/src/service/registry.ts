@@ -23,6 +23,7 @@ import { SHADOW_PERCENT } from '../rollout/rollout-options.js'
 import { ShadowSettings } from '../loading/shadow/shadow-settings.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
+import { UnseenPatterns, type NamedPatterns } from '../telemetry/unseen-patterns.js'
 
 export type { RegistryOptions }
 
@@ -83,6 +84,8 @@ export class CacheRegistry {
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
+  /** The options that each app with this registry gave, by its core: they apply to all of the apps. */
+  readonly givenBy = new Map<object, RegistryOptions>()
   /** Functions by name whose results sibling packages add to `status()`; a function must not throw. */
   readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
@@ -97,7 +100,8 @@ export class CacheRegistry {
   canaryStatus: (() => CanaryStatus) | undefined
   /** The settings of shadow reads: the sample of keys that they compare, and the counts of their outcomes. */
   readonly shadow = new ShadowSettings((key) => this.rollout.allows(this.stats.patterns.of(key)))
-  readonly #recent = new RecentStats(this.stats)
+  readonly #unseen = new UnseenPatterns(this.stats, () => this.#namedPatterns(), (...doubt) => this.events.emit('doubted', ...doubt))
+  readonly #recent = new RecentStats(this.stats, () => this.#unseen.look())
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
    * Implementations that were in service before, each with a promise that resolves when the last calls of the implementation have ended.
@@ -198,6 +202,14 @@ export class CacheRegistry {
   start (): void {
     this.#users++
     this.#recent.start()
+  }
+
+  #namedPatterns (): NamedPatterns {
+    return {
+      'rollout.allow': this.rollout.allow.filter((pattern) => pattern !== '*'),
+      'rollout.patterns': Object.keys(this.rollout.patterns),
+      patterns: Object.keys(this.patterns.all())
+    }
   }
 
   /** Records that one of the apps has stopped using the registry; returns `true` if it was the last one. */

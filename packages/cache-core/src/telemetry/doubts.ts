@@ -11,7 +11,9 @@ const DOUBTED_TTL = 24 * 3600
 const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
 const SAMPLES = 8
-const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
+const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\]|function\b[\w$ ]*\([\w$, ]*\)|\([\w$, ]*\) =>|\w+ =>)(?![A-Za-z0-9])/
+/** Seconds above which the ttl of a lock is reported as a likely mistake: the lock of a process that ended is held for so long. */
+const DOUBTED_LOCK = 3600
 
 /** A function that receives a likely mistake of the app in the values, ttls or tags of a key pattern. */
 export type OnDoubt = (keyPattern: string, message: string) => void
@@ -77,6 +79,12 @@ export class Doubts {
     const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
     if (hollowTag !== undefined) this.#say(seen, keyPattern, 'tag', `a tag has the part ${hollowTag}: no invalidation of a complete tag reaches its entry. Complete the tag, or leave it out`)
     return seen
+  }
+
+  /** Checks the key and the ttl of a lock. */
+  lookAtLock (keyPattern: string, key: string, { ttl }: { readonly ttl: number }): void {
+    const seen = this.lookAtCall(keyPattern, key, {})
+    if (seen !== undefined && isAbove(ttl, DOUBTED_LOCK)) this.#say(seen, keyPattern, 'lock ttl', `a lock has a ttl of ${ttl} seconds, above an hour, for which it is held if its process ends: a ttl is given in seconds, not in milliseconds`)
   }
 
   /**

@@ -8,11 +8,14 @@ export class RecentStats {
   static readonly STEP_MS = 60_000
   static readonly STEPS = 5
   readonly #stats: Stats
+  readonly #eachMinute: () => void
   readonly #past: Map<string, Totals>[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor (stats: Stats) {
+  /** Makes a window over the counters; `eachMinute` is called after each copy. */
+  constructor (stats: Stats, eachMinute: () => void = () => {}) {
     this.#stats = stats
+    this.#eachMinute = eachMinute
   }
 
   start (): void {
@@ -38,5 +41,6 @@ export class RecentStats {
     for (const [label, stats] of this.#stats.impls) now.set(label, stats.totals())
     this.#past.push(now)
     if (this.#past.length > RecentStats.STEPS) this.#past.shift()
+    this.#eachMinute()
   }
 }
