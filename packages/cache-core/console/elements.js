@@ -29,7 +29,7 @@ function badge (text, tone = 'plain') {
  */
 function table (caption, head, rows, empty = 'None yet.') {
   if (rows.length === 0) return element('p', { class: 'muted' }, `${caption}: ${empty}`)
-  const numeric = (at) => rows.every(({ cells }) => typeof cells[at] === 'string' && /^[−–≤\d]/.test(cells[at]))
+  const numeric = (at) => rows.every(({ cells }) => typeof cells[at] === 'string' && /^[−–≤<>\d]/.test(cells[at]))
   const columns = head.map((_, at) => at > 0 && numeric(at) ? 'number' : undefined)
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
     element('table', {},

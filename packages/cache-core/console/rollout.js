@@ -1,12 +1,12 @@
 // The section of the console about the rollout: its stage, criteria and history, and the actions of an operator.
 const { cacheConsole } = globalThis
 const { element, nameOf, badge, table, facts, section, poll, ask, formats } = cacheConsole
-const { count, percent, duration, time, known } = formats
+const { count, percent, percentage, duration, time, known } = formats
 
 const PATH = '/rollout'
 const EVERY_MS = 5000
 const TONES = { go: 'good', back: 'bad', wait: 'plain' }
-const UNITS = { percent: '\u00a0%', points: ' points', ms: ' ms', hours: ' h', requests: ' requests' }
+const UNITS = { points: ' points', ms: ' ms', hours: ' h', requests: ' requests' }
 
 /** The operator's actions. Each has a question that is asked first, since a change of the percent takes effect in all processes. */
 const ACTIONS = [
@@ -34,7 +34,7 @@ cacheConsole.onStatus(({ enabled, rollout: current }) => {
 })
 
 function withoutCanary (isEnabled, percentOfSubjects) {
-  const share = `${count(percentOfSubjects)}\u00a0% of the subjects`
+  const share = `${percentage(percentOfSubjects)} of the subjects`
   return `No canary: ${isEnabled ? `${share} use the cache` : `nothing is cached while observing; ${share} would use a cache`}, as option rollout or registry.rollout.percent says.`
 }
 
@@ -65,21 +65,21 @@ function show (view) {
   const state = killed ? ['off', 'bad'] : paused ? ['paused', 'plain'] : completed ? ['complete', 'good'] : ['running', 'good']
   rollout.show(
     facts([
-      ['Percent', `${count(now)}\u00a0%`, `stage ${stage} of ${view.stages.length}: ${view.stages.map((each) => `${each}\u00a0%`).join(' → ')}`],
+      ['Percent', percentage(now), `stage ${stage} of ${view.stages.length}: ${view.stages.map((each) => `${each}\u00a0%`).join(' → ')}`],
       ['State', badge(...state), advance === 'manual' ? 'an operator moves the stages' : 'moves by itself'],
       ['Verdict', verdict === undefined ? '–' : badge(verdict, TONES[verdict]), reason],
-      ['Counted', `${count(view.observedMinutes)} min`, `of ${count(view.minutesToCount)} min; hold-out ${count(view.holdOut)}\u00a0%`]
+      ['Counted', `${count(view.observedMinutes)} min`, `of ${count(view.minutesToCount)} min; hold-out ${percentage(view.holdOut)}`]
     ]),
     ...[recommendation, comparison, view.note, problem].filter((text) => text !== undefined).map((text) => element('p', {}, text)),
     armsOf(view.arms),
     table('Criteria of the stage', ['Criterion', 'Value', 'Threshold', 'Verdict', 'Why'], gates.map((gate) => ({
       key: gate.name,
-      cells: [gate.name, known(gate.value, (value) => `${count(value)}${UNITS[gate.unit] ?? ''}`), gate.threshold, badge(gate.verdict, TONES[gate.verdict]), gate.reason]
+      cells: [gate.name, known(gate.value, (value) => gate.unit === 'percent' ? percentage(value) : `${count(value)}${UNITS[gate.unit] ?? ''}`), gate.threshold, badge(gate.verdict, TONES[gate.verdict]), gate.reason]
     }))),
-    table('Key patterns with a percent of their own', ['Key pattern', 'Percent'], Object.entries(patterns).map(([name, each]) => ({ key: name, cells: [nameOf(name), `${count(each)}\u00a0%`] }))),
+    table('Key patterns with a percent of their own', ['Key pattern', 'Percent'], Object.entries(patterns).map(([name, each]) => ({ key: name, cells: [nameOf(name), percentage(each)] }))),
     table('History, the newest first', ['Time', 'Change', 'By', 'Reason'], history.map(({ at, from, to, by, reason: why, pattern }, index) => ({
       key: `${at} ${history.length - index}`,
-      cells: [time(at), [`${count(from)}\u00a0% → ${count(to)}\u00a0%`, pattern === undefined ? '' : [' ', nameOf(pattern)]].flat(2), by, why]
+      cells: [time(at), [`${percentage(from)} → ${percentage(to)}`, pattern === undefined ? '' : [' ', nameOf(pattern)]].flat(2), by, why]
     })))
   )
 }
