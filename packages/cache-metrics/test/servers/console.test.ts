@@ -26,6 +26,11 @@ async function keepScreenshots (app: FastifyInstance, page: BrowserPage, file: s
   await writeFile(`${file}.png`, await page.screenshot())
 }
 
+/** Returns the expression of the value of a fact in the section Now. */
+function factOf (term: string): string {
+  return `document.querySelector('#now [data-key="${term}"] dd')?.firstChild.textContent`
+}
+
 async function openFilled (browser: Chromium, url: string, view = WIDE): Promise<BrowserPage> {
   const page = await browser.open(`${url}${PATH}`, view)
   await page.until(IS_FILLED)
@@ -200,4 +205,49 @@ t.test('console in Chromium, behind a guard that wants a token in the query: eve
   t.equal(await page.evaluate('location.search'), '?token=a%20b%26c')
   t.same(refused, [])
   t.ok(app)
+})
+
+t.test('console in Chromium: at a rollout of 50 % the present hit rate is that of the implementation in service, as is that of five minutes', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { app, url } = await listenWithConsole(t, { rollout: { percent: 50 } })
+  const page = await openFilled(browser, url)
+  for (let at = 0; at < 400; at++) await app.inject({ url: '/pairs', remoteAddress: `10.0.${at % 200}.1` })
+  const misses = app.cache.registry.controlStats.totals().misses
+  t.ok(misses > 100 && misses < 700, `${misses} reads in the control arm`)
+  await page.until(`${factOf('Hit rate, now')} !== '–'`)
+  t.match(await page.text('#now'), /Hit rate, now\s+50.%[^]*Hit rate, 5 min\s+50.%/)
+  await page.close()
+})
+
+t.test('console in Chromium: of several processes behind one address the page shows one, and says so', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { app: other } = await listenWithConsole(t)
+  for (let at = 0; at < 300; at++) await other.inject('/pairs')
+  let turn = 0
+  const { app, url } = await listenWithConsole(t, {}, (each) => {
+    // Every second request reaches the other process, as behind a load balancer.
+    each.addHook('onRequest', async (request, reply) => {
+      if (request.url === `${PATH}/counts` && turn++ % 2 === 1) return reply.type('application/json').send((await other.inject(request.url)).body)
+    })
+  })
+  const page = await openFilled(browser, url)
+  await page.until('document.querySelector("#now").innerText.includes("2 processes answered")')
+  for (let at = 0; at < 50; at++) await app.inject('/pairs')
+  await page.until(`${factOf('Hit rate, now')} !== '–'`)
+  t.match(await page.text('#now'), /Hit rate, now\s+50.%[^]*Hit rate, 5 min\s+50.%\s+100 reads/)
+  await page.close()
+})
+
+t.test('console in Chromium: the operations have their present durations beside those since the start', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { app, url } = await listenWithConsole(t)
+  const { stats } = app.cache.registry.active
+  for (let at = 0; at < 10_000; at++) stats.observe('slow', 0.0001)
+  const page = await openFilled(browser, url)
+  const cells = 'document.querySelector(\'#operations tr[data-key="memory slow"]\').innerText.split(/\\t/).slice(2)'
+  t.same((await page.evaluate<string[]>(cells)).slice(0, 3), ['–', '–', '–'])
+  for (let at = 0; at < 10; at++) stats.observe('slow', 0.3)
+  await page.until(`${cells}[0] !== '–'`)
+  t.match(await page.evaluate<string[]>(cells), [/^[\d.]+$/, '300 ms', '≤ 500 ms', '10,010', /^400 µs$/, '≤ 100 µs'])
+  await page.close()
 })
