@@ -25,7 +25,10 @@ const result = element('p', { role: 'status', class: 'result' })
 const rollout = section('rollout', 'Rollout', controls, result)
 
 let refresh
+/** Whether the operator has chosen a stage in the list, which then stays selected. */
+let isChosen = false
 
+stages.addEventListener('change', () => { isChosen = true })
 // An app without a canary has no rollout endpoint, so the actions are hidden.
 controls.hidden = true
 cacheConsole.onStatus(({ enabled, rollout: current }) => {
@@ -51,6 +54,7 @@ async function act (body, text, question) {
   result.textContent = `${text} …`
   try {
     const { status, json } = await ask(PATH, body)
+    if (status === 200 && body.action === 'to') isChosen = false
     result.textContent = status === 200 ? `${text}: done. ${json.note ?? ''}` : `${text}: refused (${status}). ${json?.message ?? ''}`
   } catch {
     result.textContent = `${text}: the app did not answer. Whether it acted is not known.`
@@ -84,11 +88,21 @@ function show (view) {
   )
 }
 
-/** Fills the list of stages only when the stages change, since an operator may have the list open. */
+/**
+ * Fills the list of stages only when the stages change, since an operator may have the list open. The next stage above the present percent
+ * is selected, until the operator chooses one.
+ */
 function keepStages ({ stages: percents, percent: now }) {
   const all = [0, ...percents]
-  if (stages.options.length === all.length) return
-  stages.replaceChildren(...all.map((each) => element('option', { value: String(each), selected: each === now }, `${each}\u00a0%`)))
+  const listed = [...stages.options].map(({ value }) => Number(value))
+  const isSame = listed.length === all.length && listed.every((each, at) => each === all[at])
+  if (!isSame) {
+    const chosen = Number(stages.value)
+    stages.replaceChildren(...all.map((each) => element('option', { value: String(each) }, `${each}\u00a0%`)))
+    isChosen &&= all.includes(chosen)
+    if (isChosen) stages.value = String(chosen)
+  }
+  if (!isChosen && (!isSame || document.activeElement !== stages)) stages.value = String(all.find((each) => each > now) ?? all.at(-1))
 }
 
 function armsOf ({ cached, control }) {

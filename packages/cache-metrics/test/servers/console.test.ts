@@ -285,3 +285,27 @@ t.test('console in Chromium: advice that is reordered keeps the focus in it', { 
   }
   await page.close()
 })
+
+t.test('console in Chromium: the list of stages follows the stages, and the next one is preselected', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  let shown = { stages: [10, 50, 100], percent: 0 }
+  const { url } = await listenWithConsole(t, { rollout: CANARY }, (each) => changeJson(each, '/rollout', (json) => ({ ...json, ...shown })))
+  const page = await openFilled(browser, url)
+  const list = '[...document.querySelectorAll("#stage option")].map(({ value }) => value).join()'
+  const selected = () => page.evaluate('document.querySelector("#stage").value')
+  await page.until(`${list} === "0,10,50,100"`)
+  t.equal(await selected(), '10')
+  shown = { stages: [5, 25, 100], percent: 10 }
+  await pollNow(page)
+  await page.until(`${list} === "0,5,25,100"`)
+  t.equal(await selected(), '25', 'the present percent is no stage')
+  shown = { stages: [5, 25, 100], percent: 100 }
+  await pollNow(page)
+  await page.until('document.querySelector("#stage").value === "100"')
+  await page.evaluate('{ const list = document.querySelector("#stage"); list.value = "5"; list.dispatchEvent(new Event("change")) }')
+  shown = { stages: [5, 30, 100], percent: 25 }
+  await pollNow(page)
+  await page.until(`${list} === "0,5,30,100"`)
+  t.equal(await selected(), '5', 'the choice of the operator stays')
+  await page.close()
+})
