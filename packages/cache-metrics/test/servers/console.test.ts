@@ -309,3 +309,17 @@ t.test('console in Chromium: the list of stages follows the stages, and the next
   t.equal(await selected(), '5', 'the choice of the operator stays')
   await page.close()
 })
+
+t.test('console in Chromium: the ledger has each part of the cost, removals too', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const row = { impl: 'memory', keyPattern: 'flag', verdict: 'saves', reads: 1000, hits: 900, stores: 100, savedSeconds: 50, netSeconds: 39, costSeconds: 11, text: 'flag saves' }
+  const cost = { read: 1, store: 2, remove: 3, refresh: 5, serialize: 0.5 }
+  const { app, url } = await listenWithConsole(t, {}, (each) => changeJson(each, '/advice', (json) => ({ ...json, ledger: { seconds: 60, rows: [{ ...row, cost }] } })))
+  await makeConsoleTraffic(app, 60)
+  const page = await openFilled(browser, url)
+  await page.until('document.querySelector("#ledger tbody tr") !== null')
+  const cells = await page.evaluate<Record<string, string>>(`Object.fromEntries([...document.querySelectorAll("#ledger thead th")]
+    .map(({ textContent }, at) => [textContent, document.querySelector("#ledger tbody tr").children[at].textContent]))`)
+  t.match(cells, { Saved: '50 s', Reading: '1 s', Storing: '2 s', Removing: '3 s', Refreshing: '5 s', Net: '39 s' })
+  await page.close()
+})
