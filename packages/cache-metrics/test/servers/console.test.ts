@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { writeFile } from 'node:fs/promises'
 import t from 'tap'
 import { axeScript, Chromium, skip, type BrowserPage } from '../fixtures/chromium.js'
-import { HOSTILE, listenWithConsole, makeConsoleTraffic } from '../fixtures/console-app.js'
+import { CacheWithStatus, HOSTILE, listenWithConsole, makeConsoleTraffic } from '../fixtures/console-app.js'
 
 t.setTimeout(300_000)
 
@@ -321,5 +321,21 @@ t.test('console in Chromium: the ledger has each part of the cost, removals too'
   const cells = await page.evaluate<Record<string, string>>(`Object.fromEntries([...document.querySelectorAll("#ledger thead th")]
     .map(({ textContent }, at) => [textContent, document.querySelector("#ledger tbody tr").children[at].textContent]))`)
   t.match(cells, { Saved: '50 s', Reading: '1 s', Storing: '2 s', Removing: '3 s', Refreshing: '5 s', Net: '39 s' })
+  await page.close()
+})
+
+t.test('console in Chromium: breaker, queue, tracking and near cache of an implementation', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const cache = new CacheWithStatus()
+  const { url } = await listenWithConsole(t, { implementation: cache })
+  const page = await openFilled(browser, url)
+  const now = await page.text('#now')
+  for (const fact of [/CacheWithStatus\s+in service/, /, sentinel/, /Breaker\s+closed/, /Queued removals\s+0\n/, /Tracking\s+trusted/, /Near cache\s+1.5 KiB\s+12 entries, 34 hits/]) t.match(now, fact)
+  cache.own = { ...cache.own, degraded: true, breaker: 'open', tracking: 'in doubt', queuedInvalidations: 7, problem: 'the password is wrong' }
+  await pollNow(page)
+  await page.until('document.querySelector("#now").innerText.includes("out of service")')
+  const later = await page.text('#now')
+  for (const fact of [/NullCache\s+out of service/, /Breaker\s+open\s+the password is wrong/, /Queued removals\s+7\n/, /Tracking\s+in doubt/]) t.match(later, fact)
+  t.equal(await page.evaluate('document.querySelectorAll("#now .badge.bad").length'), 3)
   await page.close()
 })
