@@ -41,7 +41,7 @@ function factsOf ({ recentStats, implName, enabled, degraded, registeredAt, roll
   announce(`${implName} ${state[0]}. Hit rate ${liveRate}, ${latest === undefined ? 'no reads yet' : `${count(latest.reads / latest.seconds)} reads per second`}.`)
   return facts([
     ['Implementation', [nameOf(implName), ' ', badge(...state)], `since ${time(registeredAt)}${mode === undefined ? '' : `, ${mode}`}`],
-    ['Hit rate, now', liveRate, latest === undefined ? undefined : `${count(latest.reads / latest.seconds)} reads/s, over ${duration(latest.seconds)}`],
+    ['Hit rate, now', liveRate, latest === undefined ? undefined : `${count(latest.reads / latest.seconds)} reads/s, over ${duration(Math.round(latest.seconds))}`],
     ['Hit rate, 5 min', recentStats.hits + recentStats.misses === 0 ? '–' : percent(recentStats.hitRate), `${count(recentStats.hits + recentStats.misses)} reads, ${count(recentStats.errors)} errors`],
     rollout === undefined ? undefined : ['Rollout', percentage(rollout.percent), rollout.allow.includes('*') ? 'all key patterns' : [nameOf(rollout.allow.join(', '))]],
     memory === undefined ? undefined : ['Memory', bytes(memory.bytes), `of ${bytes(memory.maxBytes)}; ${count(memory.entries)} of ${count(memory.maxEntries)} entries`],
@@ -68,7 +68,7 @@ function chartOf () {
       lines,
       ticks: [[points[0][0], count(Math.round(points[0][0]))], [0, '0']]
     }),
-    element('figcaption', {}, `Hit rate, each over at most ${duration(Math.max(...steps.map(({ seconds }) => seconds)))}`))
+    element('figcaption', {}, `Hit rate, each over at most ${duration(Math.ceil(Math.max(...steps.map(({ seconds }) => seconds))))}`))
 }
 
 function operationsOf ({ implementations }) {
@@ -82,8 +82,7 @@ function operationsOf ({ implementations }) {
       ]
     }
   }))
-  const since = live.latest === undefined ? 'now' : `in the last ${duration(live.latest.seconds)}`
-  return table(`Operations of the implementations: ${since}, and since the start`,
+  return table('Operations of the implementations, now and since the start',
     ['Operation', 'Cache', 'Calls/s', 'Mean, now', '95th percentile, now', 'Count', 'Mean', '95th percentile'], rows, 'durations are measured with @x/cache-metrics.')
 }
 
