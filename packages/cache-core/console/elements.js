@@ -29,7 +29,7 @@ function badge (text, tone = 'plain') {
  */
 function table (caption, head, rows, empty = 'None yet.') {
   if (rows.length === 0) return element('p', { class: 'muted' }, `${caption}: ${empty}`)
-  const numeric = (at) => rows.every(({ cells }) => typeof cells[at] === 'string' && /^[−–≤\d]/.test(cells[at]))
+  const numeric = (at) => rows.every(({ cells }) => typeof cells[at] === 'string' && /^[−–≤<>\d]/.test(cells[at]))
   const columns = head.map((_, at) => at > 0 && numeric(at) ? 'number' : undefined)
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
     element('table', {},
@@ -78,7 +78,7 @@ function patchChildren (parent, wanted) {
       parent.insertBefore(child, place)
       continue
     }
-    if (match !== place) parent.insertBefore(match, place)
+    if (match !== place) moveBefore(match, place)
     place = patch(match, child).nextSibling
   }
   while (place !== null) {
@@ -86,6 +86,20 @@ function patchChildren (parent, wanted) {
     place = place.nextSibling
     left.remove()
   }
+}
+
+/**
+ * Moves an element before a sibling of it. An element with the focus would lose it on the way, so the siblings between the two are moved
+ * instead, which neither blurs nor scrolls.
+ */
+function moveBefore (moved, place) {
+  if (place === null || !moved.contains(document.activeElement)) {
+    moved.parentNode.insertBefore(moved, place)
+    return
+  }
+  const between = []
+  for (let each = place; each !== null && each !== moved; each = each.nextSibling) between.push(each)
+  moved.after(...between)
 }
 
 globalThis.cacheConsole = { element, nameOf, badge, table, facts, patchChildren }

@@ -1,12 +1,29 @@
 // Functions that format numbers as text, for all sections of the console.
 const { cacheConsole } = globalThis
 
+/** The percent below which, and the distance from 100 below which, a percent is shown only as a bound. */
+const LEAST_PERCENT = 0.001
+
+/** Formats a number: with two significant digits below 10, where a fixed number of decimals would show a small number as 0. */
 function count (value) {
-  return Number(value.toPrecision(value < 100 ? 3 : 15)).toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 })
+  const size = Math.abs(value)
+  const digits = size < 10 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: size < 100 ? 1 : 0 }
+  return value.toLocaleString('en-US', digits)
 }
 
+/** Formats a share as a percent. The text is 0 % only for 0, and 100 % for no share below 1. */
 function percent (share) {
-  return `${(share * 100).toLocaleString('en-US', { maximumFractionDigits: share > 0 && share < 0.1 ? 1 : 0 })}\u00a0%`
+  const value = share * 100
+  const rest = 100 - value
+  if (share > 0 && value < LEAST_PERCENT) return `< ${LEAST_PERCENT}\u00a0%`
+  if (share < 1 && rest < LEAST_PERCENT) return `> ${100 - LEAST_PERCENT}\u00a0%`
+  const digits = value < 10 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: share < 1 && rest < 1 ? Math.ceil(-Math.log10(rest)) : 0 }
+  return `${value.toLocaleString('en-US', digits)}\u00a0%`
+}
+
+/** Formats a percent with its fractions, such as that of a stage, or a value beside a threshold. */
+function percentage (value) {
+  return value > 99 && value < 100 ? percent(value / 100) : `${value.toLocaleString('en-US', { maximumSignificantDigits: 3 })}\u00a0%`
 }
 
 function duration (seconds) {
@@ -36,4 +53,4 @@ function known (value, format) {
   return typeof value === 'number' && Number.isFinite(value) ? format(value) : '–'
 }
 
-Object.assign(cacheConsole, { formats: { count, percent, duration, bytes, time, known } })
+Object.assign(cacheConsole, { formats: { count, percent, percentage, duration, bytes, time, known } })

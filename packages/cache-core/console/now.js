@@ -1,68 +1,49 @@
 // The sections of the console about this process: its implementation, its operations, its key patterns.
 const { cacheConsole } = globalThis
-const { element, nameOf, badge, table, facts, section, poll, announce, shareChart, formats } = cacheConsole
-const { count, percent, duration, bytes, time, known } = formats
+const { element, nameOf, badge, table, facts, section, poll, announce, shareChart, LiveCounts, formats } = cacheConsole
+const { count, percent, percentage, duration, bytes, time, known } = formats
 
 const EVERY_MS = 2000
-/** The number of polls that the chart of the hit rate shows: those of five minutes. */
-const SHOWN = 150
-/** The number of polls over which the present rates are computed: those of ten seconds. */
-const LIVE = 5
 
 const now = section('now', 'Now')
 const operations = section('operations', 'Operations')
 const patterns = section('patterns', 'Key patterns')
 
-/** The counts of the last polls, each as `{ at, reads, hits, errors }`. */
-const history = []
-let status
+const live = new LiveCounts()
 const listeners = []
 
 /** Adds a listener that receives the status at each poll. */
 cacheConsole.onStatus = (listener) => listeners.push(listener)
 
 poll({
-  path: '',
-  everyMs: EVERY_MS,
-  show (json) {
-    status = json
-    for (const listener of listeners) listener(json)
-  }
-})
-poll({
   path: '/counts',
   everyMs: EVERY_MS,
-  show (json) {
-    note(json)
-    if (status !== undefined) now.show(factsOf(), chartOf())
-    operations.show(operationsOf(json), errorsOf(json))
-    patterns.show(patternsOf(json))
+  show (counts) {
+    // The answers of other processes are counted only, so that all numbers in these sections are those of one process.
+    if (!live.note(counts)) return
+    for (const listener of listeners) listener(counts.status)
+    now.show(processesOf(), factsOf(counts.status), chartOf())
+    operations.show(operationsOf(counts), errorsOf(counts))
+    patterns.show(patternsOf(counts))
   }
 })
 
-function note ({ implementations, at }) {
-  const sum = (of) => implementations.reduce((total, each) => total + of(each), 0)
-  history.push({ at: Date.parse(at), reads: sum(({ hits, misses }) => hits + misses), hits: sum(({ hits }) => hits), errors: sum(({ errors }) => errors) })
-  if (history.length > SHOWN) history.shift()
+function processesOf () {
+  return live.processes < 2
+    ? undefined
+    : element('p', { 'data-key': 'processes' }, `In the last minute ${live.processes} processes answered at this address. The numbers here, of the operations and of the key patterns are those of one of them.`)
 }
 
-/** Returns the reads between two polls; `undefined` before the second poll, and after a restart of the app. */
-function between (one, other) {
-  if (one === undefined || other === undefined || other.reads < one.reads || other.at <= one.at) return undefined
-  return { reads: other.reads - one.reads, hits: other.hits - one.hits, errors: other.errors - one.errors, seconds: (other.at - one.at) / 1000 }
-}
-
-function factsOf () {
-  const { recentStats, implName, enabled, degraded, registeredAt, rollout, memory, near, breaker, tracking, queuedInvalidations, problem, mode } = status
-  const live = between(history.at(-1 - LIVE) ?? history[0], history.at(-1))
-  const liveRate = live === undefined || live.reads === 0 ? '–' : percent(live.hits / live.reads)
+function factsOf ({ recentStats, implName, enabled, degraded, registeredAt, rollout, memory, near, breaker, tracking, queuedInvalidations, problem, mode }) {
+  const { latest } = live
+  const liveRate = latest === undefined || latest.reads === 0 ? '–' : percent(latest.hits / latest.reads)
   const state = degraded === true ? ['out of service', 'bad'] : enabled ? ['in service', 'good'] : ['observing', 'plain']
-  announce(`${implName} ${state[0]}. Hit rate ${liveRate}, ${live === undefined ? 'no reads yet' : `${count(live.reads / live.seconds)} reads per second`}.`)
+  announce(`${implName} ${state[0]}. Hit rate ${liveRate}, ${latest === undefined ? 'no reads yet' : `${count(latest.reads / latest.seconds)} reads per second`}.`)
   return facts([
     ['Implementation', [nameOf(implName), ' ', badge(...state)], `since ${time(registeredAt)}${mode === undefined ? '' : `, ${mode}`}`],
-    ['Hit rate, 10 s', liveRate, live === undefined ? undefined : `${count(live.reads / live.seconds)} reads/s`],
+    ['Hit rate, now', liveRate, latest === undefined ? undefined : `${count(latest.reads / latest.seconds)} reads/s, over ${duration(Math.round(latest.seconds))}`],
     ['Hit rate, 5 min', recentStats.hits + recentStats.misses === 0 ? '–' : percent(recentStats.hitRate), `${count(recentStats.hits + recentStats.misses)} reads, ${count(recentStats.errors)} errors`],
-    rollout === undefined ? undefined : ['Rollout', `${count(rollout.percent)}\u00a0%`, rollout.allow.includes('*') ? 'all key patterns' : [nameOf(rollout.allow.join(', '))]],
+    rollout === undefined ? undefined : ['Rollout', percentage(rollout.percent), rollout.allow.includes('*') ? 'all key patterns' : [nameOf(rollout.allow.join(', '))]],
     memory === undefined ? undefined : ['Memory', bytes(memory.bytes), `of ${bytes(memory.maxBytes)}; ${count(memory.entries)} of ${count(memory.maxEntries)} entries`],
     breaker === undefined ? undefined : ['Breaker', badge(breaker, breaker === 'closed' ? 'good' : 'bad'), problem],
     queuedInvalidations === undefined ? undefined : ['Queued removals', count(queuedInvalidations)],
@@ -72,31 +53,42 @@ function factsOf () {
 }
 
 function chartOf () {
-  const newest = history.at(-1)?.at ?? 0
-  const points = []
-  for (let at = LIVE; at < history.length; at++) {
-    const step = between(history[at - LIVE], history[at])
-    if (step !== undefined && step.reads > 0) points.push([(history[at].at - newest) / 1000, step.hits / step.reads])
-  }
-  if (points.length < 2) return element('p', { class: 'muted' }, 'The chart of the hit rate begins with the next reads.')
+  const { parts } = live
+  const steps = parts.flat()
+  const newest = steps.at(-1)?.at
+  const lines = parts.map((part) => ({ isMain: true, points: part.filter(({ reads }) => reads > 0).map(({ at, hits, reads }) => [(at - newest) / 1000, hits / reads]) }))
+  const points = lines.flatMap((line) => line.points)
+  if (points.length < 2) return element('p', { class: 'muted' }, 'The chart of the hit rate begins with the reads of the next ten seconds.')
   const rates = points.map(([, share]) => share)
   return element('figure', {},
     shareChart({
       label: `Hit rate of the last ${duration(-points[0][0])}: from ${percent(Math.min(...rates))} to ${percent(Math.max(...rates))}, now ${percent(rates.at(-1))}`,
       axis: 'seconds, now at the right',
       isLinear: true,
-      lines: [{ points, isMain: true }],
+      lines,
       ticks: [[points[0][0], count(Math.round(points[0][0]))], [0, '0']]
     }),
-    element('figcaption', {}, 'Hit rate, over ten seconds each'))
+    element('figcaption', {}, `Hit rate, each over at most ${duration(Math.ceil(Math.max(...steps.map(({ seconds }) => seconds))))}`))
 }
 
 function operationsOf ({ implementations }) {
-  const rows = implementations.flatMap(({ impl, operations }) => operations.map(({ operation, count: number, meanSeconds, p95Seconds }) => ({
-    key: `${impl} ${operation}`,
-    cells: [operation, nameOf(impl), count(number), known(meanSeconds, duration), p95Seconds === null ? '> 10 s' : `≤ ${known(p95Seconds, duration)}`]
-  })))
-  return table('Operations of the implementations, since the start', ['Operation', 'Cache', 'Count', 'Mean', '95th percentile'], rows, 'durations are measured with @x/cache-metrics.')
+  const rows = implementations.flatMap(({ impl, operations }) => operations.map(({ operation, count: number, meanSeconds, p95Seconds }) => {
+    const present = live.latest?.operation(`${impl} ${operation}`)
+    return {
+      key: `${impl} ${operation}`,
+      cells: [
+        operation, nameOf(impl), known(present?.perSecond, count), known(present?.meanSeconds, duration), percentile(present?.p95Seconds),
+        count(number), known(meanSeconds, duration), percentile(p95Seconds)
+      ]
+    }
+  }))
+  return table('Operations of the implementations, now and since the start',
+    ['Operation', 'Cache', 'Calls/s', 'Mean, now', '95th percentile, now', 'Count', 'Mean', '95th percentile'], rows, 'durations are measured with @x/cache-metrics.')
+}
+
+/** Formats a percentile, which is the bound of a bucket; `null`: it is above all bounds. */
+function percentile (seconds) {
+  return seconds === undefined ? '–' : seconds === null ? '> 10 s' : `≤ ${known(seconds, duration)}`
 }
 
 function errorsOf ({ implementations }) {

@@ -1,12 +1,12 @@
 // The section of the console about the rollout: its stage, criteria and history, and the actions of an operator.
 const { cacheConsole } = globalThis
 const { element, nameOf, badge, table, facts, section, poll, ask, formats } = cacheConsole
-const { count, percent, duration, time, known } = formats
+const { count, percent, percentage, duration, time, known } = formats
 
 const PATH = '/rollout'
 const EVERY_MS = 5000
 const TONES = { go: 'good', back: 'bad', wait: 'plain' }
-const UNITS = { percent: '\u00a0%', points: ' points', ms: ' ms', hours: ' h', requests: ' requests' }
+const UNITS = { points: ' points', ms: ' ms', hours: ' h', requests: ' requests' }
 
 /** The operator's actions. Each has a question that is asked first, since a change of the percent takes effect in all processes. */
 const ACTIONS = [
@@ -25,7 +25,10 @@ const result = element('p', { role: 'status', class: 'result' })
 const rollout = section('rollout', 'Rollout', controls, result)
 
 let refresh
+/** Whether the operator has chosen a stage in the list, which then stays selected. */
+let isChosen = false
 
+stages.addEventListener('change', () => { isChosen = true })
 // An app without a canary has no rollout endpoint, so the actions are hidden.
 controls.hidden = true
 cacheConsole.onStatus(({ enabled, rollout: current }) => {
@@ -34,7 +37,7 @@ cacheConsole.onStatus(({ enabled, rollout: current }) => {
 })
 
 function withoutCanary (isEnabled, percentOfSubjects) {
-  const share = `${count(percentOfSubjects)}\u00a0% of the subjects`
+  const share = `${percentage(percentOfSubjects)} of the subjects`
   return `No canary: ${isEnabled ? `${share} use the cache` : `nothing is cached while observing; ${share} would use a cache`}, as option rollout or registry.rollout.percent says.`
 }
 
@@ -51,6 +54,7 @@ async function act (body, text, question) {
   result.textContent = `${text} …`
   try {
     const { status, json } = await ask(PATH, body)
+    if (status === 200 && body.action === 'to') isChosen = false
     result.textContent = status === 200 ? `${text}: done. ${json.note ?? ''}` : `${text}: refused (${status}). ${json?.message ?? ''}`
   } catch {
     result.textContent = `${text}: the app did not answer. Whether it acted is not known.`
@@ -65,30 +69,40 @@ function show (view) {
   const state = killed ? ['off', 'bad'] : paused ? ['paused', 'plain'] : completed ? ['complete', 'good'] : ['running', 'good']
   rollout.show(
     facts([
-      ['Percent', `${count(now)}\u00a0%`, `stage ${stage} of ${view.stages.length}: ${view.stages.map((each) => `${each}\u00a0%`).join(' → ')}`],
+      ['Percent', percentage(now), `stage ${stage} of ${view.stages.length}: ${view.stages.map((each) => `${each}\u00a0%`).join(' → ')}`],
       ['State', badge(...state), advance === 'manual' ? 'an operator moves the stages' : 'moves by itself'],
       ['Verdict', verdict === undefined ? '–' : badge(verdict, TONES[verdict]), reason],
-      ['Counted', `${count(view.observedMinutes)} min`, `of ${count(view.minutesToCount)} min; hold-out ${count(view.holdOut)}\u00a0%`]
+      ['Counted', `${count(view.observedMinutes)} min`, `of ${count(view.minutesToCount)} min; hold-out ${percentage(view.holdOut)}`]
     ]),
     ...[recommendation, comparison, view.note, problem].filter((text) => text !== undefined).map((text) => element('p', {}, text)),
     armsOf(view.arms),
     table('Criteria of the stage', ['Criterion', 'Value', 'Threshold', 'Verdict', 'Why'], gates.map((gate) => ({
       key: gate.name,
-      cells: [gate.name, known(gate.value, (value) => `${count(value)}${UNITS[gate.unit] ?? ''}`), gate.threshold, badge(gate.verdict, TONES[gate.verdict]), gate.reason]
+      cells: [gate.name, known(gate.value, (value) => gate.unit === 'percent' ? percentage(value) : `${count(value)}${UNITS[gate.unit] ?? ''}`), gate.threshold, badge(gate.verdict, TONES[gate.verdict]), gate.reason]
     }))),
-    table('Key patterns with a percent of their own', ['Key pattern', 'Percent'], Object.entries(patterns).map(([name, each]) => ({ key: name, cells: [nameOf(name), `${count(each)}\u00a0%`] }))),
+    table('Key patterns with a percent of their own', ['Key pattern', 'Percent'], Object.entries(patterns).map(([name, each]) => ({ key: name, cells: [nameOf(name), percentage(each)] }))),
     table('History, the newest first', ['Time', 'Change', 'By', 'Reason'], history.map(({ at, from, to, by, reason: why, pattern }, index) => ({
       key: `${at} ${history.length - index}`,
-      cells: [time(at), [`${count(from)}\u00a0% → ${count(to)}\u00a0%`, pattern === undefined ? '' : [' ', nameOf(pattern)]].flat(2), by, why]
+      cells: [time(at), [`${percentage(from)} → ${percentage(to)}`, pattern === undefined ? '' : [' ', nameOf(pattern)]].flat(2), by, why]
     })))
   )
 }
 
-/** Fills the list of stages only when the stages change, since an operator may have the list open. */
+/**
+ * Fills the list of stages only when the stages change, since an operator may have the list open. The next stage above the present percent
+ * is selected, until the operator chooses one.
+ */
 function keepStages ({ stages: percents, percent: now }) {
   const all = [0, ...percents]
-  if (stages.options.length === all.length) return
-  stages.replaceChildren(...all.map((each) => element('option', { value: String(each), selected: each === now }, `${each}\u00a0%`)))
+  const listed = [...stages.options].map(({ value }) => Number(value))
+  const isSame = listed.length === all.length && listed.every((each, at) => each === all[at])
+  if (!isSame) {
+    const chosen = Number(stages.value)
+    stages.replaceChildren(...all.map((each) => element('option', { value: String(each) }, `${each}\u00a0%`)))
+    isChosen &&= all.includes(chosen)
+    if (isChosen) stages.value = String(chosen)
+  }
+  if (!isChosen && (!isSame || document.activeElement !== stages)) stages.value = String(all.find((each) => each > now) ?? all.at(-1))
 }
 
 function armsOf ({ cached, control }) {

@@ -51,7 +51,7 @@ async function ask (path, body) {
  * @returns the function that requests the numbers at once
  */
 function poll ({ path, everyMs, show }) {
-  const name = path === '' ? 'the status' : path.slice(1)
+  const name = path.slice(1)
   const fail = (why) => {
     failing.add(name)
     tell(`The numbers stand still: ${[...failing].join(', ')}: ${why}`)

@@ -17,7 +17,7 @@ t.test('GET /internal/cache/counts: the counts by implementation and key pattern
     { impl: 'null', isInService: false, operations: [] },
     { impl: 'memory', isInService: true, hits: 2, misses: 1, errors: 1, errorTypes: { key_invalid: 1 } }
   ])
-  t.match(implementations[1].operations.find(({ operation }: { operation: string }) => operation === 'get'), { count: 4, meanSeconds: Number, p95Seconds: Number })
+  t.match(implementations[1].operations.find(({ operation }: { operation: string }) => operation === 'get'), { count: 4, meanSeconds: Number, p95Seconds: Number, sumSeconds: Number, buckets: [Number] })
   t.match(patterns, [{ impl: 'memory', keyPattern: 'user', hits: 2, misses: 1, sets: 1, dels: 1, loads: 1, meanLoadSeconds: Number }])
 })
 
@@ -25,7 +25,19 @@ t.test('GET /internal/cache/counts: an operation above all bounds has no percent
   const app = await buildApp(t, { implementation: 'memory' })
   await app.cache.set('user:1', 1)
   app.cache.registry.active.stats.observe('set', 60)
-  const { implementations, patterns } = (await app.inject(PATH)).json()
-  t.match(implementations[1].operations, [{ operation: 'set', count: 1, meanSeconds: 60, p95Seconds: null }])
+  const { implementations, patterns, durationBounds } = (await app.inject(PATH)).json()
+  t.match(implementations[1].operations, [{ operation: 'set', count: 1, meanSeconds: 60, p95Seconds: null, sumSeconds: 60 }])
+  t.equal(implementations[1].operations[0].buckets.length, durationBounds.length + 1)
+  t.equal(implementations[1].operations[0].buckets.at(-1), 1)
   t.notOk('meanLoadSeconds' in patterns[0])
+})
+
+t.test('GET /internal/cache/counts: the status and the counts are those of one process, whose id stays the same', async (t) => {
+  const [app, other] = [await buildApp(t, { implementation: 'memory' }), await buildApp(t)]
+  const ask = async (to = app) => (await to.inject(PATH)).json()
+  const { process, status } = await ask()
+  t.match(process, /^[\da-f-]{36}$/)
+  t.same(status, (await app.inject('/internal/cache')).json())
+  t.equal((await ask()).process, process)
+  t.not((await ask(other)).process, process)
 })

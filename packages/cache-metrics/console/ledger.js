@@ -20,12 +20,12 @@ cacheConsole.onAdvice(({ ledger: { seconds, rows } = { rows: [] } }) => {
     ]),
     ...losing.length === 0 ? [] : [element('h3', {}, 'Key patterns that lose'), element('ul', {}, losing.map(({ text }) => element('li', {}, text)))],
     table('Saved and spent by key pattern, in this process', [
-      'Key pattern', 'Cache', 'Verdict', 'Reads', 'Hit rate', 'Saved', 'Reading', 'Storing', 'Serialising', 'Refreshing', 'Net', 'Bytes saved', 'Held'
+      'Key pattern', 'Cache', 'Verdict', 'Reads', 'Hit rate', 'Saved', 'Reading', 'Storing', 'Serialising', 'Removing', 'Refreshing', 'Net', 'Bytes saved', 'Held'
     ], rows.map((row) => ({
       key: `${row.impl} ${row.keyPattern}`,
       cells: [
         nameOf(row.keyPattern), nameOf(row.impl), badge(row.verdict, TONES[row.verdict]), count(row.reads), row.reads === 0 ? '–' : percent(row.hits / row.reads),
-        known(row.savedSeconds, duration), duration(row.cost.read), duration(row.cost.store), duration(row.cost.serialize), duration(row.cost.refresh),
+        known(row.savedSeconds, duration), duration(row.cost.read), duration(row.cost.store), duration(row.cost.serialize), duration(row.cost.remove), duration(row.cost.refresh),
         known(row.netSeconds, duration), known(row.savedBytes, bytes), known(row.heldBytes, bytes)
       ]
     })))

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify'
+import { randomUUID } from 'node:crypto'
 import { acceptWeight } from '../http/accept.js'
 import { fieldText } from '../http/header-fields.js'
 import { mergeVary } from '../http/vary.js'
@@ -23,6 +24,8 @@ export interface InternalAccess {
  */
 export function addStatusRoutes (fastify: FastifyInstance, registry: CacheRegistry, page: ConsolePage, access: () => InternalAccess): void {
   const options = { onRequest: guardInternal(access), schema: { hide: true } as object }
+  // Requests to one address may reach several processes, whose counts the console must not subtract from one another.
+  const processId = randomUUID()
   fastify.get(STATUS_PATH, options, async function showCacheStatus (request, reply) {
     // The status changes with each request, so no cache between app and client should store it.
     reply.header('cache-control', 'no-store').header('vary', mergeVary(fieldText(reply.getHeaders(), 'vary'), ['Accept']))
@@ -39,7 +42,7 @@ export function addStatusRoutes (fastify: FastifyInstance, registry: CacheRegist
   })
   fastify.get(COUNTS_PATH, options, async function showCacheCounts (_request, reply) {
     reply.header('cache-control', 'no-store')
-    return cacheCounts(registry.stats, registry.active.stats)
+    return { process: processId, status: registry.status(), ...cacheCounts(registry.stats, registry.active.stats) }
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Counters, ImplStats, Stats } from './counters.js'
+import { DURATION_BUCKETS } from './histogram.js'
 
 /** The counts and durations of one operation of an implementation. */
 export interface OperationCounts {
@@ -7,6 +8,9 @@ export interface OperationCounts {
   readonly meanSeconds: number
   /** The upper bound of the 95th percentile in seconds; `null`: above 10 s. */
   readonly p95Seconds: number | null
+  readonly sumSeconds: number
+  /** The number of durations per bound of `durationBounds`, not cumulative; the last number is that of durations above all bounds. */
+  readonly buckets: readonly number[]
 }
 
 /** The counts under one value of the metric label `impl`, since the start of the process. */
@@ -35,10 +39,12 @@ export interface PatternCounts {
   readonly meanLoadSeconds?: number
 }
 
-/** The response of `GET /internal/cache/counts`. */
+/** The counts of a process, as in the response of `GET /internal/cache/counts`. */
 export interface CacheCounts {
   /** The time at which the counts were read, in ISO 8601. */
   readonly at: string
+  /** The upper bounds of `buckets` in seconds. */
+  readonly durationBounds: readonly number[]
   readonly implementations: readonly ImplementationCounts[]
   readonly patterns: readonly PatternCounts[]
 }
@@ -48,6 +54,7 @@ export function cacheCounts (stats: Stats, inService: ImplStats): CacheCounts {
   const impls = [...stats.impls.values()]
   return {
     at: new Date().toISOString(),
+    durationBounds: DURATION_BUCKETS,
     implementations: impls.map((impl) => implementationCounts(impl, impl === inService)),
     patterns: impls.flatMap(({ label, counters }) => [...counters.values()].map((each) => patternCounts(label, each)))
   }
@@ -63,8 +70,9 @@ function implementationCounts (stats: ImplStats, isInService: boolean): Implemen
     errors,
     errorTypes: Object.fromEntries(stats.errors),
     operations: [...stats.durations].map(([operation, durations]) => {
+      const { count, sum: sumSeconds, counts: buckets } = durations
       const p95 = durations.quantile(0.95)
-      return { operation, count: durations.count, meanSeconds: durations.sum / durations.count, p95Seconds: p95 === Infinity ? null : p95 }
+      return { operation, count, meanSeconds: sumSeconds / count, p95Seconds: p95 === Infinity ? null : p95, sumSeconds, buckets }
     })
   }
 }

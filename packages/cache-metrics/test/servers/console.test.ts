@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { writeFile } from 'node:fs/promises'
 import t from 'tap'
 import { axeScript, Chromium, skip, type BrowserPage } from '../fixtures/chromium.js'
-import { HOSTILE, listenWithConsole, makeConsoleTraffic } from '../fixtures/console-app.js'
+import { CacheWithStatus, HOSTILE, listenWithConsole, makeConsoleTraffic } from '../fixtures/console-app.js'
 
 t.setTimeout(300_000)
 
@@ -24,6 +24,11 @@ async function keepScreenshots (app: FastifyInstance, page: BrowserPage, file: s
   await writeFile(`${file}-whole.png`, await page.screenshot(true))
   await page.evaluate('for (const each of document.querySelectorAll("details")) each.open = false')
   await writeFile(`${file}.png`, await page.screenshot())
+}
+
+/** Returns the expression of the value of a fact in the section Now. */
+function factOf (term: string): string {
+  return `document.querySelector('#now [data-key="${term}"] dd')?.firstChild.textContent`
 }
 
 async function openFilled (browser: Chromium, url: string, view = WIDE): Promise<BrowserPage> {
@@ -200,4 +205,137 @@ t.test('console in Chromium, behind a guard that wants a token in the query: eve
   t.equal(await page.evaluate('location.search'), '?token=a%20b%26c')
   t.same(refused, [])
   t.ok(app)
+})
+
+t.test('console in Chromium: at a rollout of 50 % the present hit rate is that of the implementation in service, as is that of five minutes', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { app, url } = await listenWithConsole(t, { rollout: { percent: 50 } })
+  const page = await openFilled(browser, url)
+  for (let at = 0; at < 400; at++) await app.inject({ url: '/pairs', remoteAddress: `10.0.${at % 200}.1` })
+  const misses = app.cache.registry.controlStats.totals().misses
+  t.ok(misses > 100 && misses < 700, `${misses} reads in the control arm`)
+  await page.until(`${factOf('Hit rate, now')} !== '–'`)
+  t.match(await page.text('#now'), /Hit rate, now\s+50.%[^]*Hit rate, 5 min\s+50.%/)
+  await page.close()
+})
+
+t.test('console in Chromium: of several processes behind one address the page shows one, and says so', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { app: other } = await listenWithConsole(t)
+  for (let at = 0; at < 300; at++) await other.inject('/pairs')
+  let turn = 0
+  const { app, url } = await listenWithConsole(t, {}, (each) => {
+    // Every second request reaches the other process, as behind a load balancer.
+    each.addHook('onRequest', async (request, reply) => {
+      if (request.url === `${PATH}/counts` && turn++ % 2 === 1) return reply.type('application/json').send((await other.inject(request.url)).body)
+    })
+  })
+  const page = await openFilled(browser, url)
+  await page.until('document.querySelector("#now").innerText.includes("2 processes answered")')
+  for (let at = 0; at < 50; at++) await app.inject('/pairs')
+  await page.until(`${factOf('Hit rate, now')} !== '–'`)
+  t.match(await page.text('#now'), /Hit rate, now\s+50.%[^]*Hit rate, 5 min\s+50.%\s+100 reads/)
+  await page.close()
+})
+
+t.test('console in Chromium: the operations have their present durations beside those since the start', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { app, url } = await listenWithConsole(t)
+  const { stats } = app.cache.registry.active
+  for (let at = 0; at < 10_000; at++) stats.observe('slow', 0.0001)
+  const page = await openFilled(browser, url)
+  const cells = 'document.querySelector(\'#operations tr[data-key="memory slow"]\').innerText.split(/\\t/).slice(2)'
+  t.same((await page.evaluate<string[]>(cells)).slice(0, 3), ['–', '–', '–'])
+  for (let at = 0; at < 10; at++) stats.observe('slow', 0.3)
+  await page.until(`${cells}[0] !== '–'`)
+  t.match(await page.evaluate<string[]>(cells), [/^[\d.]+$/, '300 ms', '≤ 500 ms', '10,010', /^400 µs$/, '≤ 100 µs'])
+  await page.close()
+})
+
+/** Makes the polls of a page ask at once, as when its tab is shown again. */
+async function pollNow (page: BrowserPage): Promise<void> {
+  await page.evaluate('document.dispatchEvent(new Event("visibilitychange")); undefined')
+}
+
+/** Adds a hook that changes the JSON of a path below the console. */
+function changeJson (app: FastifyInstance, path: string, change: (json: any) => object): void {
+  app.addHook('onSend', async (request, reply, payload) => {
+    return request.url === PATH + path && reply.statusCode === 200 ? JSON.stringify(change(JSON.parse(payload as string))) : payload
+  })
+}
+
+t.test('console in Chromium: advice that is reordered keeps the focus in it', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  let isReversed = false
+  const { app, url } = await listenWithConsole(t, {}, (each) => changeJson(each, '/advice', (json) => ({ ...json, advice: isReversed ? json.advice.reverse() : json.advice })))
+  await makeConsoleTraffic(app, 300)
+  const page = await openFilled(browser, url)
+  const names = () => page.evaluate<string[]>('[...document.querySelectorAll("#advice details")].map((each) => each.dataset.key)')
+  const first = await names()
+  t.ok(first.length >= 4)
+  for (const name of first) {
+    const before = (await names()).join()
+    await page.evaluate(`globalThis.blurs = 0; globalThis.summary = [...document.querySelectorAll("#advice details")].find((each) => each.dataset.key === ${JSON.stringify(name)}).firstChild
+      summary.focus(); summary.onblur = () => blurs++; undefined`)
+    isReversed = !isReversed
+    await pollNow(page)
+    await page.until(`[...document.querySelectorAll("#advice details")].map((each) => each.dataset.key).join() !== ${JSON.stringify(before)}`)
+    t.same(await page.evaluate('[document.activeElement === summary, blurs]'), [true, 0], name)
+    await page.evaluate('summary.onblur = null; undefined')
+  }
+  await page.close()
+})
+
+t.test('console in Chromium: the list of stages follows the stages, and the next one is preselected', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  let shown = { stages: [10, 50, 100], percent: 0 }
+  const { url } = await listenWithConsole(t, { rollout: CANARY }, (each) => changeJson(each, '/rollout', (json) => ({ ...json, ...shown })))
+  const page = await openFilled(browser, url)
+  const list = '[...document.querySelectorAll("#stage option")].map(({ value }) => value).join()'
+  const selected = () => page.evaluate('document.querySelector("#stage").value')
+  await page.until(`${list} === "0,10,50,100"`)
+  t.equal(await selected(), '10')
+  shown = { stages: [5, 25, 100], percent: 10 }
+  await pollNow(page)
+  await page.until(`${list} === "0,5,25,100"`)
+  t.equal(await selected(), '25', 'the present percent is no stage')
+  shown = { stages: [5, 25, 100], percent: 100 }
+  await pollNow(page)
+  await page.until('document.querySelector("#stage").value === "100"')
+  await page.evaluate('{ const list = document.querySelector("#stage"); list.value = "5"; list.dispatchEvent(new Event("change")) }')
+  shown = { stages: [5, 30, 100], percent: 25 }
+  await pollNow(page)
+  await page.until(`${list} === "0,5,30,100"`)
+  t.equal(await selected(), '5', 'the choice of the operator stays')
+  await page.close()
+})
+
+t.test('console in Chromium: the ledger has each part of the cost, removals too', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const row = { impl: 'memory', keyPattern: 'flag', verdict: 'saves', reads: 1000, hits: 900, stores: 100, savedSeconds: 50, netSeconds: 39, costSeconds: 11, text: 'flag saves' }
+  const cost = { read: 1, store: 2, remove: 3, refresh: 5, serialize: 0.5 }
+  const { app, url } = await listenWithConsole(t, {}, (each) => changeJson(each, '/advice', (json) => ({ ...json, ledger: { seconds: 60, rows: [{ ...row, cost }] } })))
+  await makeConsoleTraffic(app, 60)
+  const page = await openFilled(browser, url)
+  await page.until('document.querySelector("#ledger tbody tr") !== null')
+  const cells = await page.evaluate<Record<string, string>>(`Object.fromEntries([...document.querySelectorAll("#ledger thead th")]
+    .map(({ textContent }, at) => [textContent, document.querySelector("#ledger tbody tr").children[at].textContent]))`)
+  t.match(cells, { Saved: '50 s', Reading: '1 s', Storing: '2 s', Removing: '3 s', Refreshing: '5 s', Net: '39 s' })
+  await page.close()
+})
+
+t.test('console in Chromium: breaker, queue, tracking and near cache of an implementation', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const cache = new CacheWithStatus()
+  const { url } = await listenWithConsole(t, { implementation: cache })
+  const page = await openFilled(browser, url)
+  const now = await page.text('#now')
+  for (const fact of [/CacheWithStatus\s+in service/, /, sentinel/, /Breaker\s+closed/, /Queued removals\s+0\n/, /Tracking\s+trusted/, /Near cache\s+1.5 KiB\s+12 entries, 34 hits/]) t.match(now, fact)
+  cache.own = { ...cache.own, degraded: true, breaker: 'open', tracking: 'in doubt', queuedInvalidations: 7, problem: 'the password is wrong' }
+  await pollNow(page)
+  await page.until('document.querySelector("#now").innerText.includes("out of service")')
+  const later = await page.text('#now')
+  for (const fact of [/NullCache\s+out of service/, /Breaker\s+open\s+the password is wrong/, /Queued removals\s+7\n/, /Tracking\s+in doubt/]) t.match(later, fact)
+  t.equal(await page.evaluate('document.querySelectorAll("#now .badge.bad").length'), 3)
+  await page.close()
 })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 
 /** The folder of the console's style and scripts; it is in the package, beside `src` and `dist`. */
 const FOLDER = new URL('../../../console/', import.meta.url)
-const SCRIPTS = ['elements.js', 'formats.js', 'sections.js', 'chart.js', 'now.js', 'rollout.js']
+const SCRIPTS = ['elements.js', 'formats.js', 'sections.js', 'chart.js', 'live.js', 'now.js', 'rollout.js']
 
 /** The page of the console, and the Content-Security-Policy that allows its own style and scripts and nothing else. */
 export interface RenderedPage { readonly html: string; readonly policy: string }
