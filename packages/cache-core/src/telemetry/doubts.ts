@@ -1,4 +1,4 @@
-import type { Serializer, SerializerName } from '../contract/isolation.js'
+import { isolate, read, type Serializer, type SerializerName } from '../contract/isolation.js'
 import { isResponse } from '../contract/response-keys.js'
 import { changeOf, isKeptByRich } from './stored-form.js'
 
@@ -11,10 +11,14 @@ const DOUBTED_TTL = 24 * 3600
 const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
 const SAMPLES = 8
+/** Texts of failed interpolations. `argumentText` makes none of them, since an argument of a wrapped function may be `null`. */
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
 
 /** A function that receives a likely mistake of the app in the values, ttls or tags of a key pattern. */
 export type OnDoubt = (keyPattern: string, message: string) => void
+
+/** The schema of a key pattern; `refusal` returns the reason why a value does not match, `undefined` if it matches. */
+export interface DoubtedSchema { refusal (value: unknown): string | undefined }
 
 /** The options of a store of a value, as the caller gave them, unchecked: a member of a wrong type is ignored here. */
 export interface DoubtedOptions {
@@ -34,10 +38,16 @@ export class Doubts {
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
   readonly #serializer: () => SerializerName | Serializer
+  readonly #schemaOf: (key: string) => DoubtedSchema | undefined
 
-  constructor (onDoubt: OnDoubt, serializer: () => SerializerName | Serializer = () => 'json') {
+  constructor (
+    onDoubt: OnDoubt,
+    serializer: () => SerializerName | Serializer = () => 'json',
+    schemaOf: (key: string) => DoubtedSchema | undefined = () => undefined
+  ) {
     this.#onDoubt = onDoubt
     this.#serializer = serializer
+    this.#schemaOf = schemaOf
   }
 
   /**
@@ -47,9 +57,12 @@ export class Doubts {
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
     const seen = this.lookAtCall(keyPattern, key, options, tags)
-    if (seen === undefined || seen.change !== undefined || seen.samples >= SAMPLES) return
+    if (seen === undefined || seen.samples >= SAMPLES) return
     seen.samples++
     const serializer = this.#serializer()
+    const schema = this.#schemaOf(key)
+    if (schema !== undefined) this.#lookAtCopy(seen, keyPattern, value, schema)
+    if (seen.change !== undefined) return
     // Values are not checked if the app has a serializer of its own, since only the app knows which values that serializer preserves.
     if (typeof serializer === 'object') return
     seen.change = changeOf(value, serializer)
@@ -90,6 +103,27 @@ export class Doubts {
       const keyPattern = patternOf(name)
       this.#say(this.#seenOf(keyPattern), keyPattern, `removed ${kind}`, `a removal by ${kind} has the part ${hollow}, so it reaches no entry of a complete ${kind}. Complete the ${kind}`)
     }
+  }
+
+  /**
+   * Checks the stored form of a value against the schema: a schema of Dates accepts a loaded value and refuses its JSON text, so that every
+   * read of the entry is a miss.
+   */
+  #lookAtCopy (seen: Seen, keyPattern: string, value: unknown, schema: DoubtedSchema): void {
+    if (seen.reasons.has('schema') || schema.refusal(value) !== undefined) return
+    const serializer = this.#serializer()
+    const isolated = isolate(value, serializer)
+    if ('error' in isolated) return
+    let why: string | undefined
+    try {
+      why = schema.refusal(read(isolated))
+    } catch {
+      // A value that the app's own serializer cannot read is an error of the read, which reports it.
+      return
+    }
+    if (why === undefined) return
+    const advice = serializer === 'json' ? ": let the schema accept a Date as a string, or set the option serializer: 'rich'" : ': let the schema accept the value that the serializer makes'
+    this.#say(seen, keyPattern, 'schema', `a loaded value passes the schema, but its stored form does not (${why}), so that every read is a miss and loads again${advice}`)
   }
 
   #seenOf (keyPattern: string): Seen {
