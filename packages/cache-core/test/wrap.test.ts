@@ -274,6 +274,15 @@ t.test('wrap: the function is called without a this', async (t) => {
   t.same(seen, [undefined])
 })
 
+t.test('wrap: the name is the key pattern if it can be a label, and in a namespace the pattern is that of the namespace', async (t) => {
+  const { client, registry } = makeClient()
+  for (const [name, pattern] of [['users', 'users'], ['find.users-2', 'find.users-2'], ['_users', 'other'], ['2fa', 'other'], ['v12345', 'other']] as const) {
+    t.equal(registry.stats.patterns.of(client.wrap(() => 1, { name }).keyOf()), pattern)
+    await client.namespace('app').wrap(() => 1, { name })()
+  }
+  t.same([...registry.active.stats.counters.keys()], ['app'])
+})
+
 t.test('wrap: keyOf is the key for del, within a namespace, too', async (t) => {
   const { client } = makeClient()
   for (const cache of [client, client.namespace('app').namespace('inner')]) {
