@@ -101,7 +101,11 @@ export class NamespacedCache implements FastifyCache {
         get signal () { return context.signal },
         skip: (key) => context.skip(this.#key(key))
       })
-      return loaded instanceof Map ? own.map((key) => (loaded as ReadonlyMap<string, T>).get(key)) : loaded
+      if (!(loaded instanceof Map)) return loaded
+      const values = own.map((key) => (loaded as ReadonlyMap<string, T>).get(key))
+      if (values.some((value) => value !== undefined)) return values
+      // A Map that has none of the keys is passed on as a Map, so that the cache reports it.
+      return new Map(Array.from(loaded as ReadonlyMap<string, T>, ([key, value]) => [this.#key(key), value]))
     }
     return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(options))
   }

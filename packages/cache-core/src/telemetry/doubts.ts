@@ -1,5 +1,6 @@
 import { isolate, read, type Serializer, type SerializerName } from '../contract/isolation.js'
 import { isResponse } from '../contract/response-keys.js'
+import { OTHER } from './key-pattern.js'
 import { changeOf, isKeptByRich } from './stored-form.js'
 
 /** Seconds above which a ttl given as a number is reported as a likely mistake: the app has most likely given milliseconds. */
@@ -25,6 +26,7 @@ export interface DoubtedOptions {
   readonly ttl?: unknown
   readonly staleWhileRevalidate?: unknown
   readonly staleIfError?: unknown
+  readonly softTimeoutMs?: unknown
   readonly tags?: unknown
 }
 
@@ -85,6 +87,9 @@ export class Doubts {
     if (isAbove(ttl, DOUBTED_TTL)) this.#say(seen, keyPattern, 'ttl', `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
     const window = isAbove(staleWhileRevalidate, DOUBTED_WINDOW) ? staleWhileRevalidate : staleIfError
     if (isAbove(window, DOUBTED_WINDOW)) this.#say(seen, keyPattern, 'window', `a stale window of ${window} seconds is above 30 days: it is given in seconds, not in milliseconds`)
+    if (options.softTimeoutMs !== undefined && staleIfError === undefined) {
+      this.#say(seen, keyPattern, 'soft timeout', 'softTimeoutMs has no effect without staleIfError: a caller that waits that long gets only a stale value within staleIfError. Give both, or neither')
+    }
     const hollow = HOLLOW.exec(key)?.[1]
     if (hollow !== undefined) this.#say(seen, keyPattern, 'key', `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
     const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
@@ -124,6 +129,22 @@ export class Doubts {
     if (why === undefined) return
     const advice = serializer === 'json' ? ": let the schema accept a Date as a string, or set the option serializer: 'rich'" : ': let the schema accept the value that the serializer makes'
     this.#say(seen, keyPattern, 'schema', `a loaded value passes the schema, but its stored form does not (${why}), so that every read is a miss and loads again${advice}`)
+  }
+
+  /**
+   * Checks the return value of a loader of several keys: a Map that has entries and none of the keys, such as one by ids, is reported, since
+   * all values are then `undefined`.
+   */
+  lookAtLoadedMany (keys: readonly string[], loaded: unknown, patternOf: (key: string) => string): void {
+    try {
+      if (!(loaded instanceof Map) || loaded.size === 0 || keys.some((key) => loaded.has(key) || loaded.get(key) !== undefined)) return
+    } catch {
+      // A Map of the app that throws when it is read is an error of the load.
+      return
+    }
+    for (const keyPattern of new Set(keys.map((key) => typeof key === 'string' ? patternOf(key) : OTHER))) {
+      this.#say(this.#seenOf(keyPattern), keyPattern, 'loaded many', 'the loader of a getOrSetMany returned a Map that has none of the keys, so that all values are undefined, and none is stored. Make a Map by the keys that the loader gets, such as user:1 in place of the id 1')
+    }
   }
 
   #seenOf (keyPattern: string): Seen {
