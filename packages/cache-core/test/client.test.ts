@@ -49,6 +49,24 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
     t.equal(countsOf(registry, registry.active.stats.label).dels, 2)
   })
 
+  t.test(`setMany: the last item of a key takes effect (${kind})`, async (t) => {
+    const { client, registry } = makeClient<any>(implementation)
+    const events: unknown[] = []
+    registry.events.on('stored', (key, _pattern, value) => { events.push([key, value]) })
+    registry.events.on('removed', (keys) => { events.push(...keys) })
+    const none = { ttl: 0 }
+    for (const cache of [client, client.namespace('app')]) {
+      await cache.set('c', 0)
+      events.length = 0
+      t.same(await cache.setMany([
+        { key: 'a', value: 1 }, { key: 'a', value: 2, options: none }, { key: 'b', value: 1, options: none }, { key: 'b', value: 2 },
+        { key: 'c', value: 1 }, { key: 'c', value: 2 }, { key: 'c', value: 3, options: none }, { key: 'd', value: 1 }, { key: 'd', value: 2 }
+      ]), ok())
+      t.same(await cache.getMany(['a', 'b', 'c', 'd']), ok([null, 2, null, 2]))
+      t.equal(events.length, 4)
+    }
+  })
+
   t.test(`getMany, setMany, delMany: in the order of the keys, counted one by one (${kind})`, async (t) => {
     const { client, registry } = makeClient<any>(implementation)
     t.same(await client.setMany([{ key: 'user:1', value: 1 }, { key: 'order:1', value: 2, options: { ttl: 9 } }]), ok())

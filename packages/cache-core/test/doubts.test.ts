@@ -112,6 +112,39 @@ t.test('set, setMany: what is most likely not meant is said once per pattern', a
   t.match(said, [/^one: a ttl of 3600000/, /^many: a ttl of 86401/, /^many: a key has the part null/, /^many: changes when stored: Date at \[0\]/])
 })
 
+t.test('getOrSet: softTimeoutMs without staleIfError is said once per pattern', async (t) => {
+  for (const { client, registry } of [makeClient<any>(), makeClient<any>(() => new NullCache())]) {
+    const said = listen(registry)
+    for (const at of [1, 2]) {
+      await client.getOrSet(`user:${at}`, () => 1, { ttl: 60, softTimeoutMs: 200 })
+      await client.getOrSet(`row:${at}`, () => 1, { ttl: 60, softTimeoutMs: 200, staleWhileRevalidate: 60 })
+      await client.getOrSet(`good:${at}`, () => 1, { ttl: 60, softTimeoutMs: 200, staleIfError: 60 })
+      await client.getOrSet(`none:${at}`, () => 1, { ttl: 60, softTimeoutMs: 200, staleIfError: 0 })
+      await client.namespace('app', { staleIfError: 60 }).getOrSet(`app:${at}`, () => 1, { softTimeoutMs: 200 })
+    }
+    t.match(said.sort(), [/^row: softTimeoutMs has no effect without staleIfError/, /^user: softTimeoutMs has no effect/])
+    t.equal(said.length, 2)
+  }
+})
+
+t.test('getOrSetMany: a Map by other keys than those of the call is said once per pattern', async (t) => {
+  class AnyKey extends Map<string, number> { override get () { return 1 } }
+  for (const { client, registry } of [makeClient<any>(), makeClient<any>(() => new NullCache())]) {
+    const said = listen(registry)
+    for (const cache of [client, client.namespace('app'), client.namespace('app').namespace('inner')]) {
+      for (const at of [1, 2]) {
+        t.same(await cache.getOrSetMany<number>([`user:${at}`, 'user:3'], () => new Map([[at, 1], [3, 1]]) as never), [undefined, undefined])
+        t.same(await cache.getOrSetMany<number>([`good:${at}`, 'good:3'], () => new Map([['good:3', 1], ['good:4', 1]])), [undefined, 1])
+        t.same(await cache.getOrSetMany<number>([`empty:${at}`], () => new Map()), [undefined])
+        t.same(await cache.getOrSetMany<number>([`any:${at}`], () => new AnyKey([['x', 1]])), [1])
+        t.same(await cache.getOrSetMany<number | undefined>([`there:${at}`], (keys) => new Map([[keys[0]!, undefined]])), [undefined])
+      }
+    }
+    t.match(said.sort(), [/^app: the loader of a getOrSetMany returned a Map that has none of the keys/, /^user: the loader of a getOrSetMany/])
+    t.equal(said.length, 2)
+  }
+})
+
 t.test('touch: a ttl in milliseconds is said once per pattern, and its calls are none of the values that are checked', async (t) => {
   const { client, registry } = makeClient()
   const said = listen(registry)

@@ -16,6 +16,7 @@ const ADA: User = { name: 'Ada', etag: 'a1' }
 const implementations: Record<string, ((clock: FakeClock) => Cache) | undefined> = {
   memory: undefined,
   foreign: (clock) => new ForeignCache({ clock }),
+  local: (clock) => Object.assign(new ForeignCache({ clock }), { isLocal: true }),
   shared: (clock) => new SharedCache(new SharedStore(clock))
 }
 
@@ -159,6 +160,30 @@ for (const kind of Object.keys(implementations)) {
         await loading
         await settle()
         t.not((await client.getEntry<User>(KEY) as { value: { value: User } | null }).value?.value.name, 'Ada')
+      }
+    })
+  }
+}
+
+for (const kind of Object.keys(implementations)) {
+  for (const options of [{ ttl: 10, staleIfError: 60, tags: ['users'] }, { ttl: 10, staleWhileRevalidate: 60, tags: ['users'] }]) {
+    t.test(`getOrSet: changes of other keys and tags during the read leave the load its stale value (${kind}, ${Object.keys(options)[1]})`, async (t) => {
+      const changes: ((cache: CacheClient) => Promise<unknown>)[] = [
+        (cache) => cache.set('order:1', 1), (cache) => cache.del('order:1'), (cache) => cache.tags.invalidate('orders'), (cache) => cache.namespace('app').clear()
+      ]
+      for (const change of changes) {
+        const { client, clock } = await stored(kind, options)
+        clock.advance(12)
+        const seen: unknown[] = []
+        const loading = client.getOrSet(KEY, ({ stale, unchanged }) => {
+          seen.push(stale)
+          return unchanged()
+        }, options)
+        t.match(await change(client), { ok: true })
+        t.same(await loading, ADA)
+        await settle()
+        t.match(seen, [{ value: ADA, age: 12 }])
+        t.match(await client.getEntry(KEY), { value: { value: ADA, fresh: true } })
       }
     })
   }

@@ -49,6 +49,17 @@ for (const [call, store] of Object.entries(stores)) {
   })
 }
 
+t.test('namespace: coveringTags of a call that are no array are refused, with a tags function among the defaults', async (t) => {
+  const { client, registry } = makeClient()
+  const users = client.namespace<User>('users', { tags: (user) => [`team:${user.team}`], coveringTags: ['users'] }) as FastifyCache
+  const wrapped = users.wrap((_id: string) => ADA, { name: 'find', tags: ['a'], coveringTags: () => { throw new Error('no tags') } })
+  for (const call of [1, 2, 3]) {
+    t.same(await users.getOrSet('1', () => ADA, { tags: ['a'], coveringTags: null as never }), ADA)
+    t.same(await wrapped('2'), ADA)
+    t.same(errorsOf(registry, 'memory'), { tag_invalid: call * 2 })
+  }
+})
+
 t.test('namespace: a number as the ttl of a call takes precedence over the default', async (t) => {
   const { client } = makeClient()
   const app = client.namespace('app', { ttl: 50 })

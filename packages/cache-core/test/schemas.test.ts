@@ -57,6 +57,37 @@ for (const [name, schema] of Object.entries(SCHEMAS)) {
   })
 }
 
+const hasDate = (value: any): boolean => value?.at instanceof Date
+const dates: ValueSchema = { '~standard': { validate: (value: unknown) => hasDate(value) ? {} : { issues: [{}] } } }
+
+t.test('schema of a Date, JSON: the log says once that the stored form does not pass, and what to do', async (t) => {
+  for (const [impl, stores] of [[new MemoryCache(), true], [new NullCache(), false]] as const) {
+    const { client, doubts } = clientOf({ schema: dates }, impl)
+    for (const key of ['user:1', 'user:1', 'user:2']) await client.getOrSet(key, () => ({ at: new Date(0) }))
+    await client.set('user:3', { at: new Date(0) })
+    const said = doubts.filter((doubt) => /stored form does not/.test(doubt))
+    t.equal(said.length, 1)
+    t.match(said[0], /^user: a loaded value passes the schema, .* every read is a miss .* serializer: 'rich'/)
+    const reads = doubts.filter((doubt) => /a stored value does not pass/.test(doubt))
+    t.equal(reads.length, stores ? 1 : 0)
+    for (const read of reads) t.match(read, /the serializer has changed it/)
+  }
+})
+
+t.test('schema of a Date: is no doubt with the rich serializer, nor with one that accepts the stored form', async (t) => {
+  const ofRich = new CacheRegistry({ patterns: { user: { schema: dates } }, serializer: 'rich' })
+  const ofBoth = new CacheRegistry({ patterns: { user: { schema: (value) => hasDate(value) || typeof value.at === 'string' } } })
+  for (const registry of [ofRich, ofBoth]) {
+    registry.register(new MemoryCache())
+    const doubts: string[] = []
+    registry.events.on('doubted', (_pattern, message) => { doubts.push(message) })
+    const client = new CacheClient(registry)
+    for (let time = 0; time < 2; time++) await client.getOrSet('user:1', () => ({ at: new Date(0) }))
+    t.match(await client.get('user:1'), { ok: true, value: {} })
+    t.same(doubts.filter((doubt) => /schema/.test(doubt)), [])
+  }
+})
+
 t.test('getEntry, getMany: values that do not pass are misses, the others are not', async (t) => {
   const { client, impl, errors } = clientOf({ schema: isUser })
   await impl.set('user:1', USER)
@@ -112,8 +143,14 @@ t.test('schema: every waiter of a load gets the value that does not pass', async
 })
 
 t.test('schema: wrong ones are CACHE_ERR_OPTION_INVALID, and the status does not show a right one', async (t) => {
-  for (const schema of [5, 'user', null, [], { '~standard': {} }]) {
+  class OldSchema { validate () { return {} } }
+  const ofOtherPrototype = Object.create({ type: 'object', validate () {} }) as object
+  for (const schema of [5, 'user', null, [], { '~standard': {} }, { '~standard': null }, new Date(), new Map(), new OldSchema(), ofOtherPrototype]) {
     t.throws(() => clientOf({ schema: schema as never }), { code: 'CACHE_ERR_OPTION_INVALID', message: /patterns\.user\.schema/ })
+  }
+  for (const schema of [{ type: 'object' }, Object.assign(Object.create(null), { type: 'object' }), { '~standard': undefined, type: 'object' }]) {
+    t.same(await clientOf({ schema }).client.set('user:1', USER), { ok: true, value: undefined })
+    t.match(await clientOf({ schema }).client.set('user:1', 'Ada'), { error: { code: 'CACHE_ERR_SCHEMA' } })
   }
   t.same(clientOf({ schema: typebox, version: 2, ttl: 5 }).registry.status().patterns, { user: { version: 2, ttl: 5 } })
 })

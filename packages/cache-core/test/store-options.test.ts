@@ -53,7 +53,7 @@ t.test('storeOptions: an error, never a throw, for what cannot be stored', async
   for (const [options, code] of [
     [{ ttl: bug }, 'CACHE_ERR_TTL_INVALID'], [{ ttl: -1 }, 'CACHE_ERR_TTL_INVALID'], [{ ttl: NaN }, 'CACHE_ERR_TTL_INVALID'],
     [{ ttl: '1' }, 'CACHE_ERR_TTL_INVALID'], [{ jitter: NaN }, 'CACHE_ERR_TTL_INVALID'], [{ jitter: 'x' }, 'CACHE_ERR_TTL_INVALID'],
-    [{ staleIfError: -1 }, 'CACHE_ERR_TTL_INVALID'],
+    [{ staleIfError: -1 }, 'CACHE_ERR_TTL_INVALID'], [{ softTimeoutMs: '200' }, 'CACHE_ERR_TTL_INVALID'], [{ softTimeoutMs: NaN }, 'CACHE_ERR_TTL_INVALID'],
     [{ tags: bug, coveringTags: ['c'] }, 'CACHE_ERR_TAG_INVALID'], [{ tags: () => 'a', coveringTags: ['c'] }, 'CACHE_ERR_TAG_INVALID']
   ] as const) {
     t.equal(of(options as never).code, code, JSON.stringify(options))

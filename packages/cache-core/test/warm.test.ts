@@ -21,10 +21,20 @@ t.test('warm: items that are no array warm nothing, and are a counted error in p
   const { client, registry } = makeClient()
   const failures: string[] = []
   registry.events.on('failed', (_impl, operation, error) => failures.push(`${operation} ${error.code}`))
-  for (const items of [{ key: 'user:1', loader: () => 1 }, undefined, 'user:1']) {
-    t.same(await client.warm(items as never), { warmed: 0, failed: 0, skipped: 0 })
+  for (const cache of [client, client.namespace('app'), client.namespace('app', { ttl: 5 })]) {
+    for (const items of [{ key: 'user:1', loader: () => 1 }, undefined, 'user:1']) {
+      t.same(await cache.warm(items as never), { warmed: 0, failed: 0, skipped: 0 })
+    }
   }
-  t.same(failures, Array(3).fill('warm CACHE_ERR_KEY_INVALID'))
+  t.same(failures, Array(9).fill('warm CACHE_ERR_KEY_INVALID'))
+})
+
+t.test('warm: an item that is no object fails alone, and options of null are the defaults', async (t) => {
+  for (const cache of [makeClient().client, makeClient().client.namespace('app'), makeClient().client.namespace('app', { ttl: 5 })]) {
+    const items = [null, undefined, 7, 'user:1', { key: 'user:2', loader: () => 2, options: null }]
+    t.same(await cache.warm(items as never), { warmed: 1, failed: 4, skipped: 0 })
+    t.match(await cache.get('user:2'), { value: 2 })
+  }
 })
 
 t.test('warm: loads what is missing and leaves what is there', async (t) => {

@@ -7,6 +7,9 @@ import t from 'tap'
 import { deferred, settle } from '@x/test-kit/deferred'
 import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
+/** Texts that are reported in a key that the app makes, since an interpolation has most likely failed. */
+const HOLLOW = ['undefined', 'null', 'NaN', 'Invalid Date', '[object Object]', '(id) => id', 'id => id', 'function of (id)']
+
 interface User { id: number; team: string }
 
 /** Makes a function of the app that records its calls. */
@@ -63,6 +66,7 @@ t.test('wrap: arguments that differ in type or place have keys of their own', as
   const lists: unknown[][] = [
     [], [null], [1], ['1'], ['1,2'], [1, 2], ['1', '2'], [[1, 2]], [[1], 2], [true], ['true'], [1n], ['1n'], [0], [-0], [NaN], ['NaN'], [Infinity], ['undefined', 1],
     [undefined, 1], [null, 1], [{}], [[]], [{ a: 1 }], [{ a: '1' }], [{ a: undefined }], [{ a: { b: 1 } }], [{ 'a":1,"b': 1 }], [{ a: 1, b: 1 }], [''], ['', ''], ['#'],
+    ['null'], ['\\u006eull'], ['\null'], ['\\null'], ['u006eull'], ['\n', 'ull'], ['0null'], ['[object Object]'], ['\\u005bobject Object]'], [{ null: 1 }], [[null]], ['a null b'],
     [new Date(0)], [new Date(1)], [new Date(NaN)], ['Date(0)'], [{ since: new Date(0) }], [new Date(0).toISOString()],
     [{ __proto__: null, constructor: 1 }], ['x'.repeat(300)], ['y'.repeat(300)]
   ]
@@ -81,7 +85,7 @@ t.test('wrap: two lists of plain arguments have one key if they are equal, and o
   const load = client.wrap((...args: unknown[]) => args.length, { name: 'f' })
   const plain = fc.letrec((tie) => ({
     value: fc.oneof({ depthSize: 'small' },
-      fc.constantFrom(null, undefined, true, false, 0, -0, NaN, '', ',', '"', '1'), fc.integer(), fc.double(), fc.bigInt(), fc.string({ unit: 'binary' }),
+      fc.constantFrom(null, undefined, true, false, 0, -0, NaN, '', ',', '"', '1', ...HOLLOW), fc.integer(), fc.double(), fc.bigInt(), fc.string({ unit: 'binary' }),
       fc.array(tie('value'), { maxLength: 3 }), fc.dictionary(fc.string(), tie('value'), { maxKeys: 3, noNullPrototype: true }))
   })).value
   const list = fc.array(plain, { maxLength: 3 })
@@ -90,6 +94,30 @@ t.test('wrap: two lists of plain arguments have one key if they are equal, and o
     t.equal(load.keyOf(...one) === load.keyOf(...other), isDeepStrictEqual(trimmed(one), trimmed(other)))
     t.equal(load.keyOf(...one), load.keyOf(...structuredClone(one)))
   }), { numRuns: 300 })
+})
+
+t.test('wrap: no argument is reported as a failed interpolation, in a read or a removal', async (t) => {
+  const { client, registry } = makeClient()
+  const said: string[] = []
+  registry.events.on('doubted', (keyPattern, message) => said.push(`${keyPattern}: ${message}`))
+  const load = client.wrap((..._args: unknown[]) => 1, { name: 'users' })
+  const hollow = [undefined, null, NaN, new Date(NaN), ...HOLLOW]
+  for (const one of hollow) {
+    for (const args of [['red', one], [one, 'red'], [{ limit: one }], [[one]], [{ [String(one)]: [one] }], [`a ${String(one)}`], [`${String(one)}:a`], [`\\${String(one)}`]]) {
+      await load(...args)
+      await client.del(load.keyOf(...args))
+    }
+  }
+  const text = fc.array(fc.constantFrom(...HOLLOW, ' ', '\\', '\n', 'ull', 'u006e', '"', ':', 'x', '['), { maxLength: 6 }).map((parts) => parts.join(''))
+  fc.assert(fc.property(text, text, (one, other) => {
+    t.equal(load.keyOf(one) === load.keyOf(other), one === other)
+    t.equal(load.keyOf({ [one]: 1 }) === load.keyOf({ [other]: 1 }), one === other)
+    registry.doubts.lookAtCall('users', load.keyOf(one, { [other]: one }), {})
+  }), { numRuns: 500 })
+  t.same(said, [])
+  const own = client.wrap((id?: string) => id ?? 'none', { name: 'own', key: (id) => String(id) })
+  await own()
+  t.match(said, [/^own: a key has the part undefined/], 'a text that the app makes is checked')
 })
 
 t.test('wrap: arguments without a text are refused with a code, and the function does not run', async (t) => {
@@ -244,6 +272,15 @@ t.test('wrap: the function is called without a this', async (t) => {
   const load = client.wrap(function (this: unknown) { seen.push(this); return 1 }, { name: 'f' })
   await load.call({ not: 'captured' })
   t.same(seen, [undefined])
+})
+
+t.test('wrap: the name is the key pattern if it can be a label, and in a namespace the pattern is that of the namespace', async (t) => {
+  const { client, registry } = makeClient()
+  for (const [name, pattern] of [['users', 'users'], ['find.users-2', 'find.users-2'], ['_users', 'other'], ['2fa', 'other'], ['v12345', 'other']] as const) {
+    t.equal(registry.stats.patterns.of(client.wrap(() => 1, { name }).keyOf()), pattern)
+    await client.namespace('app').wrap(() => 1, { name })()
+  }
+  t.same([...registry.active.stats.counters.keys()], ['app'])
 })
 
 t.test('wrap: keyOf is the key for del, within a namespace, too', async (t) => {

@@ -27,12 +27,19 @@ export async function loadMany<T> (
   }
   // The app may change its array of keys before the loads end, so the array is copied.
   const wanted = [...keys as readonly string[]]
+  const { doubts, stats } = client.registry
+  const loadChecked: ManyLoader<T> = async (missing, context) => {
+    const loaded = await load(missing, context)
+    // All keys of the call are looked for: a loader may return the values of hits, too, and nothing for the keys that it gets.
+    doubts.lookAtLoadedMany(wanted, loaded, (key) => stats.patterns.of(key))
+    return loaded
+  }
   const different = [...new Set(wanted)]
   const served = different.filter(call.isServed)
-  const batch = new LoadBatch(served, load, flights.scopes)
+  const batch = new LoadBatch(served, loadChecked, flights.scopes)
   const ofBatch = new Set(served)
   const observed = different.filter((key) => !ofBatch.has(key))
-  const observedBatch = new LoadBatch(observed, load)
+  const observedBatch = new LoadBatch(observed, loadChecked)
   const calls = new Map(observed.map((key) => [key, call.load(key, observedBatch.loader)]))
   const begun = inSlices(served, (key) => { calls.set(key, batch.follow(key, call.load(key, batch.loader, batch))) })
   await Promise.all([...calls.values(), begun])

@@ -49,8 +49,8 @@ export function withDefaults<T> (defaults: NamespaceOptions, options: GetOrSetOp
   if (typeof tags === 'function') return { ...merged, tags: (value) => joined(late(value), tags(value)), coveringTags }
   if (!Array.isArray(tags)) return { ...merged, coveringTags }
   // An entry with a `tags` function is stored only with covering tags. If there are none, the listed tags of the call must not become
-  // covering tags.
-  const isCovered = coveringTags !== undefined && coveringTags.length > 0
+  // covering tags. Covering tags that are no array are passed on, so that the cache refuses them.
+  const isCovered = Array.isArray(coveringTags) && coveringTags.length > 0
   return { ...merged, tags: late, coveringTags: isCovered ? [...coveringTags, ...tags] : coveringTags }
 }
 

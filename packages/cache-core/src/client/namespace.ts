@@ -67,9 +67,13 @@ export class NamespacedCache implements FastifyCache {
     if (!Array.isArray(items)) return this.#cache.setMany(items)
     const own: SetItem[] = []
     for (const item of items) {
-      const options = this.#setOptions(item?.value, item?.options)
-      if (options instanceof Error) return this.#refuse('setMany', options)
-      own.push({ key: this.#key(item?.key), value: item?.value, options: options as SetOptions })
+      if (isNoItem(item)) own.push(item)
+      else {
+        const { key, value, options: given } = item
+        const options = this.#setOptions(value, given)
+        if (options instanceof Error) return this.#refuse('setMany', options)
+        own.push({ ...item, key: this.#key(key), value, options: options as SetOptions })
+      }
     }
     return this.#cache.setMany(own)
   }
@@ -86,7 +90,7 @@ export class NamespacedCache implements FastifyCache {
   health (): Promise<Result<void>> { return this.#cache.health() }
 
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
-    return this.#cache.getOrSet(this.#key(key), loader, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
+    return this.#cache.getOrSet(this.#key(key), loader, this.#loadOptions(options))
   }
 
   getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]> {
@@ -97,9 +101,13 @@ export class NamespacedCache implements FastifyCache {
         get signal () { return context.signal },
         skip: (key) => context.skip(this.#key(key))
       })
-      return loaded instanceof Map ? own.map((key) => (loaded as ReadonlyMap<string, T>).get(key)) : loaded
+      if (!(loaded instanceof Map)) return loaded
+      const values = own.map((key) => (loaded as ReadonlyMap<string, T>).get(key))
+      if (values.some((value) => value !== undefined)) return values
+      // A Map that has none of the keys is passed on as a Map, so that the cache reports it.
+      return new Map(Array.from(loaded as ReadonlyMap<string, T>, ([key, value]) => [this.#key(key), value]))
     }
-    return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
+    return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(options))
   }
 
   wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<ArgumentsOf<A>, T>): Wrapped<A, T> {
@@ -111,8 +119,11 @@ export class NamespacedCache implements FastifyCache {
   namespace (name: string, defaults?: NamespaceOptions): FastifyCache { return new NamespacedCache(this.#cache, name, defaults, this) }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
-    return this.#cache.warm(items.map((item) => {
-      return { key: this.#key(item?.key), loader: item?.loader, options: this.#loadOptions(item?.options) }
+    if (!Array.isArray(items)) return this.#cache.warm(items, options)
+    return this.#cache.warm(Array.from(items, (item: WarmItem) => {
+      if (isNoItem(item)) return item
+      const { key, loader, options: given } = item
+      return { ...item, key: this.#key(key), loader, options: this.#loadOptions(given) }
     }), options)
   }
 
@@ -138,10 +149,11 @@ export class NamespacedCache implements FastifyCache {
     return this.registry.current.tags === undefined ? given : ofNamespace([...this.#own, ...given])
   }
 
-  #loadOptions<T> (options: GetOrSetOptions<T> = {}): GetOrSetOptions<T> {
-    // An array, Map or other built-in object is passed on as it is, so that the cache refuses it: a copy of its members would be a plain
-    // object.
-    if (isBuiltIn(options)) return options
+  #loadOptions<T> (given: number | GetOrSetOptions<T> | null | undefined): GetOrSetOptions<T> {
+    const options = typeof given === 'number' ? { ttl: given } : given ?? {}
+    // A text, an array, a Map or another built-in object is passed on as it is, so that the cache refuses it: a copy of its members would
+    // be a plain object.
+    if (typeof options !== 'object' || isBuiltIn(options)) return options
     const merged = this.#defaults === undefined ? options : withDefaults(this.#defaults, options)
     const { tags, coveringTags } = merged
     const named = { ...merged, coveringTags: coveringTags === undefined ? undefined : this.#prefixed(coveringTags) }
@@ -170,4 +182,9 @@ export class NamespacedCache implements FastifyCache {
     this.registry.observer.fail(this.registry.active.stats, operation, error)
     return Promise.resolve(err(error))
   }
+}
+
+/** Whether an item of `setMany` or `warm` is no object with members: it is passed on as it is, so that the cache refuses it. */
+function isNoItem (item: unknown): boolean {
+  return typeof item !== 'object' || item === null || isBuiltIn(item)
 }

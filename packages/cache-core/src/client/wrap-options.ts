@@ -3,8 +3,9 @@ import type { GetOrSetOptions } from '../contract/loader.js'
 /** Options of `wrap`: those of `getOrSet`, and `name` and `key`. Functions for the tags also receive the arguments of the call. */
 export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<GetOrSetOptions<T>, 'tags' | 'coveringTags'> {
   /**
-   * The name of the function, 1 to 64 of `A-Z a-z 0-9 _ . -`, which is also the key pattern: the keys are `name:` with the text of the
-   * arguments. Give each function a name of its own: functions with one name share their entries.
+   * The name of the function, 1 to 64 of `A-Z a-z 0-9 _ . -`: the keys are `name:` with the text of the arguments. Give each function a
+   * name of its own: functions with one name share their entries. The name is also the key pattern if it begins with a letter and has no
+   * likely id, such as five digits in a row; otherwise the pattern is `other`. In a namespace the pattern is the name of the namespace.
    */
   name: string
   /**

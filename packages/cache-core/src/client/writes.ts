@@ -54,7 +54,9 @@ export class Writes {
       this.#doubt(key, value, stored)
       own.push(this.#item(key, value, stored, isQueued))
     }
-    return this.#write(keys, () => this.#putMany(of, own))
+    // The last item of a key takes effect, also if its ttl is 0: the removals of a call are carried out before its stores.
+    const last = [...new Map(own.map((item) => [item.key, item])).values()]
+    return this.#write(keys, () => this.#putMany(of, last))
   }
 
   async touch (of: ArmOfCall, key: string, ttl?: number): Promise<Result<boolean>> {

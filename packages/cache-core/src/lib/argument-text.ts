@@ -44,13 +44,35 @@ function copyOf (value: unknown): unknown {
 function textOf (value: unknown, depth: number): string {
   switch (typeof value) {
     // `JSON.stringify` writes unpaired surrogates as escapes, so that the text is a valid key.
-    case 'string': return JSON.stringify(value)
-    case 'number': return Object.is(value, -0) ? '-0' : String(value)
+    case 'string': return stringText(value)
+    case 'number': return Object.is(value, -0) ? '-0' : numberText(value)
     case 'bigint': return `${value}n`
-    case 'boolean': case 'undefined': return String(value)
-    case 'object': return value === null ? 'null' : objectText(value, depth)
+    case 'boolean': return String(value)
+    case 'undefined': return '0undefined'
+    case 'object': return value === null ? '0null' : objectText(value, depth)
     default: throw new WithoutText(`a ${typeof value}`)
   }
+}
+
+/**
+ * Words that `Doubts` reports in a key as failed interpolations, and the escapes of JSON. Arguments may have these words: the text of a
+ * string has an escape in place of the first letter, and the arguments `null`, `undefined` and `NaN` are `0null`, `0undefined` and `0NaN`.
+ */
+const REPORTED = /\\n(?=ull)|\\.|undefined|null|NaN|Invalid Date|\[object |function|=>/g
+
+/**
+ * Returns a string as a JSON string literal that `JSON.parse` reads as the same string, so that two strings never have the same text.
+ */
+function stringText (value: string): string {
+  const text = JSON.stringify(value)
+  return text.replace(REPORTED, (part) => {
+    if (part === '\\n') return '\\u000a'
+    return part.startsWith('\\') ? part : `\\u00${part.charCodeAt(0).toString(16)}${part.slice(1)}`
+  })
+}
+
+function numberText (value: number): string {
+  return Number.isNaN(value) ? '0NaN' : String(value)
 }
 
 function objectText (value: object, depth: number): string {
@@ -66,9 +88,9 @@ function objectText (value: object, depth: number): string {
     return `[${value.map((member) => textOf(member, depth + 1)).join(',')}]`
   }
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (isDate(value) && names.length === 0) return `Date(${timeOf(value)})`
+  if (isDate(value) && names.length === 0) return `Date(${numberText(timeOf(value))})`
   if (prototype !== Object.prototype && prototype !== null) throw new WithoutText('an object of a class')
-  const members = names.sort().map((name) => `${JSON.stringify(name)}:${textOf(Reflect.get(value, name), depth + 1)}`)
+  const members = names.sort().map((name) => `${stringText(name)}:${textOf(Reflect.get(value, name), depth + 1)}`)
   return `{${members.join(',')}}`
 }
 

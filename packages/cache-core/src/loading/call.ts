@@ -30,6 +30,11 @@ export interface Call<T> {
   isStoreAway: boolean
   /** The stored value that this call has read, and that its load will replace; `undefined`: none. */
   stale: StaleValue | undefined
+  /**
+   * Whether this process changed or removed a value, of any key, while `stale` was read: `stale` may have been removed, so the load reads it
+   * again.
+   */
+  isStaleInDoubt: boolean
 }
 
 /** Counts a failure of the named operation, and emits it as an event. */

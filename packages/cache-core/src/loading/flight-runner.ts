@@ -93,7 +93,9 @@ export class FlightRunner {
       if (entry !== null) call.stale = { value: entry.value, age: entry.age }
     }
     const snapshot = await this.#store.capture(call, flight)
-    if (call.stale !== undefined && !target.isLocal) call.stale = snapshot === null ? undefined : await this.#store.staleNow(call)
+    if (call.stale !== undefined && (!target.isLocal || call.isStaleInDoubt)) {
+      call.stale = snapshot === null ? undefined : await this.#store.staleNow(call)
+    }
     // A value that was removed or invalidated since it was read is not given to the loader.
     const load = new Load(key, flight.isSuperseded ? undefined : call.stale)
     const leave = this.#enter(call, flight, lock)

@@ -122,7 +122,9 @@ export class GetOrSet {
   ): Promise<T> {
     if (checkKey(key) !== undefined) return this.observe(this.#service.controlStats, key, loader, options)
     const { begun, scopes: { entered } } = this.#service.flights
-    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, batch, isStoreAway: false, stale: undefined }
+    const call: Call<T> = {
+      target, key, loader, options, caller, entered, since: begun, batch, isStoreAway: false, stale: undefined, isStaleInDoubt: false
+    }
     if (!isMiss) return this.#lookup(call)
     this.#service.observer.read(target.stats.of(key), key, 'miss')
     return this.#joinOrLoad(call)
@@ -143,18 +145,18 @@ export class GetOrSet {
     // A load that has ended during this read may have stored a value that the read did not find.
     const isOver = pending !== undefined && flights.joinable(key) === undefined
     if (isOver && !call.isStoreAway && (entry?.fresh !== true || options.earlyRefresh !== undefined)) entry = await this.#store.read(call)
-    // A value that may have been removed during the read is not given to the loader, since the loader could store it again by
+    // A value that may have been removed during the read is read again before the loader gets it, since the loader could store it again by
     // `unchanged()`.
-    const isUnchanged = flights.changes === changes
+    call.isStaleInDoubt = flights.changes !== changes
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
     this.#service.observer.read(counters, key, outcome)
     if (entry === null || outcome === 'miss') {
-      if (entry !== null && isUnchanged) call.stale = { value: entry.value, age: entry.age }
+      if (entry !== null) call.stale = { value: entry.value, age: entry.age }
       return this.#joinOrLoad(call)
     }
     if (outcome === 'hit' ? isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent) : mayBeServed(entry, options.staleWhileRevalidate)) {
-      this.#refresh(call, entry, isUnchanged)
+      this.#refresh(call, entry)
     }
     return entry.value
   }
@@ -228,10 +230,10 @@ export class GetOrSet {
    * Loads the value of an entry that is stale or expires soon, in the background. If the load fails, the event `loaded` reports it, and the
    * entry remains.
    */
-  #refresh<T> (call: Call<T>, entry: Entry<T>, isUnchanged: boolean): void {
+  #refresh<T> (call: Call<T>, entry: Entry<T>): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     // The loader gets a copy of the stale value, since the caller gets the value itself and may change it.
-    if (isUnchanged) call.stale = { value: copyOf(entry.value, this.#service.serializerOf(call.target)), age: entry.age }
+    call.stale = { value: copyOf(entry.value, this.#service.serializerOf(call.target)), age: entry.age }
     const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
     call.batch?.hold(call.key, refreshed)
     refreshed.catch(() => {

@@ -1,4 +1,4 @@
-import { checkSetOptions, checkTags } from '../contract/arguments.js'
+import { checkSetOptions, checkTags, checkTime } from '../contract/arguments.js'
 import type { SetOptions, TagSnapshot } from '../contract/cache.js'
 import { tagInvalid, ttlInvalid, type CacheError } from '../contract/errors.js'
 import type { GetOrSetOptions } from '../contract/loader.js'
@@ -73,6 +73,8 @@ export function storeOptions<T> (
   }
   const { staleWhileRevalidate, staleIfError, jitter } = options
   if (jitter !== undefined && (typeof jitter !== 'number' || Number.isNaN(jitter))) return ttlInvalid('jitter', String(jitter))
+  const softTimeout = checkTime('softTimeoutMs', options.softTimeoutMs)
+  if (softTimeout !== undefined) return softTimeout
   const stored: SetOptions = { ttl, staleWhileRevalidate, staleIfError }
   if (tags.length > 0) stored.tags = tags
   if (snapshot !== undefined) stored.snapshot = snapshot

@@ -97,7 +97,7 @@ export class PatternSettings implements EntryLimits, KeyRules {
     if (rule.reported[kind]) return
     rule.reported[kind] = true
     this.#onDoubt(rule.keyPattern, kind === 'stored'
-      ? `a stored value does not pass the schema (${why}), and counts as a miss: another version of the app may have stored it. Give the options of the key pattern another version`
+      ? `a stored value does not pass the schema (${why}), and counts as a miss: another version of the app may have stored it, or the serializer has changed it, as JSON makes a string of a Date. Give the options of the key pattern another version, or a schema that accepts the stored form`
       : `a value that is to be stored does not pass the schema (${why}): its caller gets it, and it is not stored`)
   }
 

@@ -95,7 +95,7 @@ export class CacheRegistry {
   /** The counters of cache calls that the rollout does not serve from the cache, under the label `null`. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits the event `doubted` for likely mistakes of the app, once per key pattern and reason. */
-  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.valueSerializer)
+  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.valueSerializer, (key) => this.patterns.ruleOf(key))
   /** Returns the status of the canary; `undefined`: no canary runs. */
   canaryStatus: (() => CanaryStatus) | undefined
   /** The settings of shadow reads: the sample of keys that they compare, and the counts of their outcomes. */

@@ -16,12 +16,17 @@ export type ValueSchema = StandardSchema | TSchema | ((value: any) => boolean)
 /** The reason why a value does not match a schema, as text without the value; `undefined`: the value matches. */
 export type Refusal = string | undefined
 
-/** Whether a value can be used as a schema (option `schema` of a key pattern). */
+/**
+ * Whether a value can be used as a schema (option `schema` of a key pattern). A TypeBox or JSON Schema is a plain object: an object of a
+ * class, such as a Date or a schema of Joi 17, has none of the members of a JSON Schema, and would accept every value.
+ */
 export function isSchema (given: unknown): given is ValueSchema {
   if (typeof given === 'function') return true
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) return false
+  if (typeof given !== 'object' || given === null) return false
   const standard = Reflect.get(given, '~standard') as { validate?: unknown } | undefined
-  return standard === undefined || typeof standard?.validate === 'function'
+  if (standard !== undefined) return typeof standard?.validate === 'function'
+  const prototype: unknown = Object.getPrototypeOf(given)
+  return prototype === Object.prototype || prototype === null
 }
 
 /**
@@ -45,8 +50,8 @@ export function checkOf (schema: ValueSchema): (value: unknown) => Refusal {
 
 function passesOf (schema: ValueSchema): (value: unknown) => unknown {
   // A schema of ArkType is a function that also has the interface of Standard Schema, so this interface is checked first.
-  if ('~standard' in schema) {
-    const standard = (schema as StandardSchema)['~standard']
+  const standard = Reflect.get(schema, '~standard') as StandardSchema['~standard'] | undefined
+  if (standard !== undefined) {
     return (value) => {
       const result = standard.validate(value)
       return isPromise(result) ? result : (result as { issues?: unknown }).issues === undefined

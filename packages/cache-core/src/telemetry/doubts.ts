@@ -1,5 +1,6 @@
-import type { Serializer, SerializerName } from '../contract/isolation.js'
+import { isolate, read, type Serializer, type SerializerName } from '../contract/isolation.js'
 import { isResponse } from '../contract/response-keys.js'
+import { OTHER } from './key-pattern.js'
 import { changeOf, isKeptByRich } from './stored-form.js'
 
 /** Seconds above which a ttl given as a number is reported as a likely mistake: the app has most likely given milliseconds. */
@@ -11,6 +12,7 @@ const DOUBTED_TTL = 24 * 3600
 const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
 const SAMPLES = 8
+/** Texts of failed interpolations. `argumentText` makes none of them, since an argument of a wrapped function may be `null`. */
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\]|function\b[\w$ ]*\([\w$, ]*\)|\([\w$, ]*\) =>|\w+ =>)(?![A-Za-z0-9])/
 /** Seconds above which the ttl of a lock is reported as a likely mistake: the lock of a process that ended is held for so long. */
 const DOUBTED_LOCK = 3600
@@ -18,11 +20,15 @@ const DOUBTED_LOCK = 3600
 /** A function that receives a likely mistake of the app in the values, ttls or tags of a key pattern. */
 export type OnDoubt = (keyPattern: string, message: string) => void
 
+/** The schema of a key pattern; `refusal` returns the reason why a value does not match, `undefined` if it matches. */
+export interface DoubtedSchema { refusal (value: unknown): string | undefined }
+
 /** The options of a store of a value, as the caller gave them, unchecked: a member of a wrong type is ignored here. */
 export interface DoubtedOptions {
   readonly ttl?: unknown
   readonly staleWhileRevalidate?: unknown
   readonly staleIfError?: unknown
+  readonly softTimeoutMs?: unknown
   readonly tags?: unknown
 }
 
@@ -36,10 +42,16 @@ export class Doubts {
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
   readonly #serializer: () => SerializerName | Serializer
+  readonly #schemaOf: (key: string) => DoubtedSchema | undefined
 
-  constructor (onDoubt: OnDoubt, serializer: () => SerializerName | Serializer = () => 'json') {
+  constructor (
+    onDoubt: OnDoubt,
+    serializer: () => SerializerName | Serializer = () => 'json',
+    schemaOf: (key: string) => DoubtedSchema | undefined = () => undefined
+  ) {
     this.#onDoubt = onDoubt
     this.#serializer = serializer
+    this.#schemaOf = schemaOf
   }
 
   /**
@@ -49,9 +61,12 @@ export class Doubts {
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
     const seen = this.lookAtCall(keyPattern, key, options, tags)
-    if (seen === undefined || seen.change !== undefined || seen.samples >= SAMPLES) return
+    if (seen === undefined || seen.samples >= SAMPLES) return
     seen.samples++
     const serializer = this.#serializer()
+    const schema = this.#schemaOf(key)
+    if (schema !== undefined) this.#lookAtCopy(seen, keyPattern, value, schema)
+    if (seen.change !== undefined) return
     // Values are not checked if the app has a serializer of its own, since only the app knows which values that serializer preserves.
     if (typeof serializer === 'object') return
     seen.change = changeOf(value, serializer)
@@ -74,6 +89,9 @@ export class Doubts {
     if (isAbove(ttl, DOUBTED_TTL)) this.#say(seen, keyPattern, 'ttl', `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
     const window = isAbove(staleWhileRevalidate, DOUBTED_WINDOW) ? staleWhileRevalidate : staleIfError
     if (isAbove(window, DOUBTED_WINDOW)) this.#say(seen, keyPattern, 'window', `a stale window of ${window} seconds is above 30 days: it is given in seconds, not in milliseconds`)
+    if (options.softTimeoutMs !== undefined && staleIfError === undefined) {
+      this.#say(seen, keyPattern, 'soft timeout', 'softTimeoutMs has no effect without staleIfError: a caller that waits that long gets only a stale value within staleIfError. Give both, or neither')
+    }
     const hollow = HOLLOW.exec(key)?.[1]
     if (hollow !== undefined) this.#say(seen, keyPattern, 'key', `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
     const hollowTag = Array.isArray(tags) && tags.length > 0 ? hollowIn(tags) : undefined
@@ -97,6 +115,43 @@ export class Doubts {
       if (hollow === undefined) continue
       const keyPattern = patternOf(name)
       this.#say(this.#seenOf(keyPattern), keyPattern, `removed ${kind}`, `a removal by ${kind} has the part ${hollow}, so it reaches no entry of a complete ${kind}. Complete the ${kind}`)
+    }
+  }
+
+  /**
+   * Checks the stored form of a value against the schema: a schema of Dates accepts a loaded value and refuses its JSON text, so that every
+   * read of the entry is a miss.
+   */
+  #lookAtCopy (seen: Seen, keyPattern: string, value: unknown, schema: DoubtedSchema): void {
+    if (seen.reasons.has('schema') || schema.refusal(value) !== undefined) return
+    const serializer = this.#serializer()
+    const isolated = isolate(value, serializer)
+    if ('error' in isolated) return
+    let why: string | undefined
+    try {
+      why = schema.refusal(read(isolated))
+    } catch {
+      // A value that the app's own serializer cannot read is an error of the read, which reports it.
+      return
+    }
+    if (why === undefined) return
+    const advice = serializer === 'json' ? ": let the schema accept a Date as a string, or set the option serializer: 'rich'" : ': let the schema accept the value that the serializer makes'
+    this.#say(seen, keyPattern, 'schema', `a loaded value passes the schema, but its stored form does not (${why}), so that every read is a miss and loads again${advice}`)
+  }
+
+  /**
+   * Checks the return value of a loader of several keys: a Map that has entries and none of the keys, such as one by ids, is reported, since
+   * all values are then `undefined`.
+   */
+  lookAtLoadedMany (keys: readonly string[], loaded: unknown, patternOf: (key: string) => string): void {
+    try {
+      if (!(loaded instanceof Map) || loaded.size === 0 || keys.some((key) => loaded.has(key) || loaded.get(key) !== undefined)) return
+    } catch {
+      // A Map of the app that throws when it is read is an error of the load.
+      return
+    }
+    for (const keyPattern of new Set(keys.map((key) => typeof key === 'string' ? patternOf(key) : OTHER))) {
+      this.#say(this.#seenOf(keyPattern), keyPattern, 'loaded many', 'the loader of a getOrSetMany returned a Map that has none of the keys, so that all values are undefined, and none is stored. Make a Map by the keys that the loader gets, such as user:1 in place of the id 1')
     }
   }
 
