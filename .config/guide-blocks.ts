@@ -13,6 +13,7 @@ const RIVALS = join(GUIDE, 'test/rivals')
 export const DOCUMENTS: readonly string[] = [
   join(ROOT, 'README.md'),
   join(ROOT, 'packages/cache-core/README.md'),
+  join(ROOT, 'examples/custom-cache/README.md'),
   ...readdirSync(GUIDE).filter((name) => name.endsWith('.md')).map((name) => join(GUIDE, name))
 ]
 
