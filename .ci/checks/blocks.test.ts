@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** The documents except for the generated references. */
@@ -41,6 +42,15 @@ t.test('documents: scripts and files of commands exist', async (t) => {
     // Code alone: sentences may have "npm run" before other words.
     const code = [...blocksOf(text, 'sh'), ...[...text.replaceAll(/^ *```.*?^ *```$/gms, '').matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!)]
     t.same(code.flatMap((each) => faultsOf(each, dirname(name))), [], name)
+  }
+})
+
+t.test('workflows: scripts and files of commands exist', async (t) => {
+  for (const name of readdirSync(join(ROOT, '.github/workflows'))) {
+    const { jobs } = parse(read(`.github/workflows/${name}`)) as { jobs: Record<string, { steps: { run?: string }[] }> }
+    const runs = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []))
+    t.ok(runs.length > 1)
+    t.same(runs.flatMap((run) => faultsOf(run)), [], name)
   }
 })
 
