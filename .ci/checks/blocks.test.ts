@@ -45,6 +45,22 @@ t.test('documents: scripts and files of commands exist', async (t) => {
   }
 })
 
+t.test('CONTRIBUTING.md: the map has each file and folder of the sources', async (t) => {
+  const maps = [...read('.github/CONTRIBUTING.md').matchAll(/^### (packages\/[\w-]+\/src)\n\n\| room .*\n.*\n((?:\|.*\n)+)/gm)]
+  t.equal(maps.length, 4)
+  for (const [, folder, rows] of maps) {
+    const named = rows!.split('\n').flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+?)\/?`/g)].map(([, name]) => name!))
+    t.same(named.sort(), readdirSync(join(ROOT, folder!)).filter((name) => !name.endsWith('.d.ts')).sort(), folder!)
+  }
+})
+
+t.test('README of the core: names each event', async (t) => {
+  const events = [...read('packages/cache-core/src/telemetry/events.ts').matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => name!)
+  t.ok(events.length > 10)
+  const [, list] = /Events: ([^]*?);/.exec(read('packages/cache-core/README.md'))!
+  t.same([...list!.replaceAll(/\([^)]*\)/g, '').matchAll(/`(\w+)`/g)].map(([, name]) => name!).sort(), events.sort())
+})
+
 t.test('workflows: scripts and files of commands exist', async (t) => {
   for (const name of readdirSync(join(ROOT, '.github/workflows'))) {
     const { jobs } = parse(read(`.github/workflows/${name}`)) as { jobs: Record<string, { steps: { run?: string }[] }> }
