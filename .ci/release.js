@@ -57,7 +57,7 @@ function setVersion (next) {
     }
   })
   write('CHANGELOG.md', changelog.replace(UNRELEASED, `${UNRELEASED}\n\n## ${next} (${new Date().toISOString().slice(0, 10)})`))
-  console.log(`Version ${next}. Look at the difference; then: git commit -am "Release ${next}" && git tag v${next} && git push --follow-tags`)
+  console.log(`Version ${next}. Look at the difference; then: git commit -am "Release ${next}" && git tag -a v${next} -m v${next} && git push --follow-tags`)
 }
 
 function setRepository (repository) {

@@ -13,6 +13,7 @@ const RIVALS = join(GUIDE, 'test/rivals')
 export const DOCUMENTS: readonly string[] = [
   join(ROOT, 'README.md'),
   join(ROOT, 'packages/cache-core/README.md'),
+  join(ROOT, 'examples/custom-cache/README.md'),
   ...readdirSync(GUIDE).filter((name) => name.endsWith('.md')).map((name) => join(GUIDE, name))
 ]
 
@@ -33,17 +34,15 @@ const MEASURED: readonly { readonly title: string; readonly rows: Readonly<Recor
   { title: 'a stored response', rows: { '@fastify/caching': 'stored response / @fastify/caching + @fastify/etag' } }
 ]
 
-interface Row { readonly name: string; readonly this: string; readonly rival: string; readonly ratio: number; readonly low?: number; readonly high?: number; readonly isResolved: boolean; readonly isFigure?: boolean; readonly wanted: string; readonly skipped?: string }
+interface Row { readonly name: string; readonly this: string; readonly rival: string; readonly ratio: number; readonly low?: number; readonly high?: number; readonly isResolved: boolean; readonly wanted: string; readonly skipped?: string }
 interface Run { readonly date: string; readonly commit: string; readonly machine: string; readonly node: string; readonly rows: readonly Row[] }
 
 const runs = JSON.parse(readFileSync(join(ROOT, 'benchmarks/results/table.json'), 'utf8')) as Run[]
 
+/** A published row with its run, if possible one whose median is resolved. */
 function measured (name: string): { row: Row; run: Run } | undefined {
-  for (const run of runs) {
-    const row = run.rows.find((row) => row.name === name)
-    if (row !== undefined && row.skipped === undefined && (row.isResolved || row.isFigure === true)) return { row, run }
-  }
-  return undefined
+  const found = runs.flatMap((run) => run.rows.filter((row) => row.name === name && row.skipped === undefined).map((row) => ({ row, run })))
+  return found.find(({ row }) => row.isResolved) ?? found.find(({ row }) => typeof row.high === 'number')
 }
 
 function line (cells: readonly string[]): string {
@@ -81,16 +80,20 @@ function comparison (from: string): string {
   return tables.join('\n')
 }
 
-/** The cost of the rival in times that of the suite. A row of calls per second has the ratio of their numbers, other rows that of costs. */
-function timesOf ({ this: own, ratio }: Row): string {
-  const times = /\/s$/.test(own) ? ratio : 1 / ratio
-  return times >= 10 ? times.toFixed(0) : times.toFixed(1)
+/**
+ * The cost of the rival in times that of the suite, or the interval if the median is not resolved. A row of calls per second has the ratio
+ * of their numbers, other rows that of costs.
+ */
+function timesOf ({ this: own, ratio, low, high, isResolved }: Row): string {
+  const ratios = isResolved ? [ratio] : [low!, high!]
+  const times = ratios.map((each) => /\/s$/.test(own) ? each : 1 / each).sort((one, other) => one - other)
+  return times.map((each) => each >= 10 ? each.toFixed(0) : each.toFixed(1)).join('–')
 }
 
 function figures (from: string): string {
   const found = FIGURES.map(measured).filter((each) => each !== undefined)
   if (found.length === 0) throw new Error('benchmarks/results/table.json has none of the figures')
-  const rows = found.map(({ row, run }) => [row.name, row.this, row.rival, row.ratio.toFixed(2), row.low === undefined ? '–' : `${row.low.toFixed(2)}–${row.high!.toFixed(2)}`, run.commit])
+  const rows = found.map(({ row, run }) => [row.name, row.this, row.rival, row.isResolved ? row.ratio.toFixed(2) : 'not resolved', row.low === undefined ? '–' : `${row.low.toFixed(2)}–${row.high!.toFixed(2)}`, run.commit])
   const machines = [...new Set(found.map(({ run }) => `${run.machine}, Node ${run.node}`))]
   const results = relative(dirname(from), join(ROOT, 'benchmarks/results/table.md'))
   return `${table(['row', 'this', 'rival', 'ratio', '95 % interval', 'commit'], rows)}\nMeasured on ${machines.join('; ')}. [All rows](${results}).\n`

@@ -21,6 +21,7 @@ function copyOf (t: Test) {
   }
   const read = (file: string) => readFileSync(join(root, file), 'utf8')
   return {
+    root,
     read,
     json: (file: string) => JSON.parse(read(file)) as Manifest & { packages: Record<string, Manifest> },
     replace: (file: string, from: string, to: string) => writeFileSync(join(root, file), read(file).replace(from, to)),
@@ -39,8 +40,7 @@ t.test('release: the packages have one version, depend on one another by it, and
 
 t.test('release: a version is set in all manifests and in the lock file, and closes the section of the changelog', async (t) => {
   const { release, json, read } = copyOf(t)
-  const { output } = await release(['9.8.7'])
-  t.match(output, /git tag v9\.8\.7/)
+  t.match(await release(['9.8.7']), { status: 0 })
   const lock = json('package-lock.json').packages
   for (const folder of ['packages/cache-core', 'packages/cache-redis', 'examples/server']) {
     const manifest = json(`${folder}/package.json`)
@@ -54,6 +54,17 @@ t.test('release: a version is set in all manifests and in the lock file, and clo
   const here = { GITHUB_REPOSITORY: /github\.com\/(.*)\.git$/.exec(url)![1]! }
   t.match(await release(['--check', '--tag', 'v9.8.7'], here), { status: 0 })
   t.match(await release(['9.8.8']), { status: 1, output: /nothing under "## Unreleased"/ })
+})
+
+t.test('release: the printed commands push the tag that starts the workflow', async (t) => {
+  const { root, release } = copyOf(t)
+  const remote = join(root, 'remote.git')
+  const env = { PATH: `${process.env.PATH}`, HOME: root, GIT_CONFIG_NOSYSTEM: '1', GIT_AUTHOR_NAME: 'A', GIT_AUTHOR_EMAIL: 'a@b', GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@b' }
+  const shell = (commands: string) => execFileSync('bash', ['-e', '-c', commands], { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  shell(`git init -q -b main && git init -q --bare ${remote} && git add package.json packages CHANGELOG.md && git commit -qm before && git remote add origin ${remote} && git push -qu origin main`)
+  const { output } = await release(['9.8.7'])
+  shell(/then: (.*)/.exec(output)![1]!)
+  t.equal(shell(`git -C ${remote} tag`).trim(), 'v9.8.7')
 })
 
 t.test('release: what would be published wrongly is refused with what to do', async (t) => {

@@ -1,19 +1,18 @@
-import { cacheCore } from '@x/cache-core'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { buildApp } from '../src/app.js'
 import { CustomCache } from '../src/custom-cache.js'
 
-async function buildApp (t: Test): Promise<{ app: FastifyInstance; custom: CustomCache }> {
+async function ready (t: Test): Promise<{ app: FastifyInstance; custom: CustomCache }> {
   const custom = new CustomCache()
-  const app = Fastify()
-  await app.register(cacheCore, { implementation: custom })
+  const app = await buildApp(custom)
   t.teardown(() => app.close())
   await app.ready()
   return { app, custom }
 }
 
 t.test('fastify.cache: is served by it, under its own name', async (t) => {
-  const { app, custom } = await buildApp(t)
+  const { app, custom } = await ready(t)
   t.match(await app.cache.set('user:1', { name: 'Ada' }, 60), { ok: true })
   t.same(await custom.get('user:1'), { ok: true, value: { name: 'Ada' } })
   t.same(await app.cache.get('user:1'), { ok: true, value: { name: 'Ada' } })
@@ -23,7 +22,7 @@ t.test('fastify.cache: is served by it, under its own name', async (t) => {
 })
 
 t.test('getOrSet: a stored null is a hit', async (t) => {
-  const { app } = await buildApp(t)
+  const { app } = await ready(t)
   let loads = 0
   const load = async (): Promise<null> => {
     loads++
@@ -34,7 +33,7 @@ t.test('getOrSet: a stored null is a hit', async (t) => {
 })
 
 t.test('getOrSet: 0, an empty text and false are hits', async (t) => {
-  const { app } = await buildApp(t)
+  const { app } = await ready(t)
   for (const value of [0, '', false]) {
     await app.cache.getOrSet(`value:${typeof value}`, () => value)
     t.equal(await app.cache.getOrSet<unknown>(`value:${typeof value}`, () => t.fail('loaded again')), value)
@@ -42,14 +41,14 @@ t.test('getOrSet: 0, an empty text and false are hits', async (t) => {
 })
 
 t.test('getOrSet: one load for all who ask at once', async (t) => {
-  const { app } = await buildApp(t)
+  const { app } = await ready(t)
   let loads = 0
   const load = async (): Promise<number> => ++loads
   t.same(await Promise.all([1, 2, 3].map(() => app.cache.getOrSet('report:1', load))), [1, 1, 1])
 })
 
 t.test('an entry with tags is never stored, since nothing could invalidate it', async (t) => {
-  const { app, custom } = await buildApp(t)
+  const { app, custom } = await ready(t)
   t.match(await app.cache.set('user:1', 'value', { tags: ['users'] }), { ok: false, error: { code: 'CACHE_ERR_UNSUPPORTED' } })
   let loads = 0
   for (let times = 0; times < 2; times++) await app.cache.getOrSet('user:1', () => ++loads, { tags: ['users'] })
@@ -58,7 +57,7 @@ t.test('an entry with tags is never stored, since nothing could invalidate it', 
 })
 
 t.test('what it lacks answers CACHE_ERR_UNSUPPORTED', async (t) => {
-  const { app: { cache } } = await buildApp(t)
+  const { app: { cache } } = await ready(t)
   const answers = [
     await cache.getEntry('key'), await cache.getMany(['key']), await cache.setMany([{ key: 'key', value: 1 }]), await cache.delMany(['key']),
     await cache.tags.capture(['tag']), await cache.tags.invalidate('tag'), await cache.lock('key', { ttl: 1 }), await cache.clear(), await cache.health()
@@ -67,14 +66,14 @@ t.test('what it lacks answers CACHE_ERR_UNSUPPORTED', async (t) => {
 })
 
 t.test('set: bad input never reaches it', async (t) => {
-  const { app } = await buildApp(t)
+  const { app } = await ready(t)
   t.match(await app.cache.set('', 1), { error: { code: 'CACHE_ERR_KEY_INVALID' } })
   t.match(await app.cache.set('key', undefined), { error: { code: 'CACHE_ERR_VALUE_INVALID' } })
   t.match(await app.cache.set('key', 1, -1), { error: { code: 'CACHE_ERR_TTL_INVALID' } })
 })
 
 t.test('set: a value that it cannot clone is a coded error', async (t) => {
-  const { app } = await buildApp(t)
+  const { app } = await ready(t)
   t.match(await app.cache.set('key', { call: () => {} }), { error: { code: 'CACHE_ERR_VALUE_INVALID' } })
 })
 

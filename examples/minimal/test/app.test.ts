@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 
@@ -16,6 +17,14 @@ t.test('GET /products/:id: is loaded once, and counted', async (t) => {
   const { body } = await app.inject('/metrics/prom')
   t.match(body, /^cache_hits_total\{impl="memory",key_pattern="product"\} 1$/m)
   t.match(body, /^cache_miss_total\{impl="memory",key_pattern="product"\} 1$/m)
+})
+
+t.test('README.md: each curl line answers', async (t) => {
+  const app = await buildApp()
+  t.teardown(() => app.close())
+  const urls = [...readFileSync(new URL('../README.md', import.meta.url), 'utf8').matchAll(/^curl localhost:8900(\S+)$/gm)].map(([, url]) => url!)
+  t.equal(urls.length, 3)
+  for (const url of urls) t.equal((await app.inject(url)).statusCode, 200, url)
 })
 
 t.test('tags.invalidate: the product is loaded anew', async (t) => {

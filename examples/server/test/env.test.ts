@@ -82,3 +82,21 @@ t.test('.env.example: each line shows a default that parses', async (t) => {
   t.match(resolveRedisOptions({}), shown, 'the package has the same defaults')
   t.match(metrics, metricsOf)
 })
+
+t.test('readEnv: reads the variables of .env.example and of the table in README.md, and no others', async (t) => {
+  const read = new Set<string>()
+  // With a host the port of the database is read, too.
+  readEnv(new Proxy<Record<string, string>>({ DATABASE_HOST: '127.0.0.1' }, {
+    get: (env, name: string) => {
+      read.add(name)
+      return env[name]
+    }
+  }))
+  // The plugins read this one from the process, since it opens the status page.
+  const names = [...read, 'NODE_ENV'].sort()
+  const example = await readFile(new URL('../.env.example', import.meta.url), 'utf8')
+  t.same([...example.matchAll(/^#([A-Z_]+)=/gm)].map(([, name]) => name!).sort(), names)
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+  const variables = [...readme.matchAll(/^\| (`[A-Z_]+`[^|]*)\|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name!))
+  t.same(variables.sort(), names)
+})

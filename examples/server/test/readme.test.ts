@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { openDatabase } from '../src/database/open.js'
-import { buildTestApp } from './fixtures/app.js'
+import { parseOptions } from '../src/replay/options.js'
+import { parseSoakOptions } from '../src/soak/options.js'
+import { buildTestApp, openTestDatabase } from './fixtures/app.js'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 const tour = readme.match(/## A tour[\s\S]*?```sh\n([\s\S]*?)```/)![1]!
@@ -38,6 +40,31 @@ t.test('README.md: the tour goes as it says', async (t) => {
     if (status > 0) t.equal(response.statusCode, status, line)
     else t.ok(response.statusCode < 300, `${line}: ${response.statusCode}`)
     t.ok(response.body.includes(part), `${line}: ${response.body}`)
+  }
+})
+
+/** The arguments of each command line of the README that runs a script with arguments. */
+function argumentsOf (script: string): string[][] {
+  return [...readme.matchAll(new RegExp(`^[^\\n\`]*npm run ${script} -- (.*?) *(?:#|$)`, 'gm'))].map(([, rest]) => rest!.split(' '))
+}
+
+t.test('README.md: the commands of replay and soak have options that are read', async (t) => {
+  const [replays, soaks] = [argumentsOf('replay'), argumentsOf('soak')]
+  t.ok(replays.length > 5 && soaks.length > 0)
+  for (const args of replays) t.ok(parseOptions(args, '/'), args.join(' '))
+  for (const args of soaks) t.ok(parseSoakOptions(args), args.join(' '))
+})
+
+t.test('README.md of the root: each curl line answers, the first as its comment says', async (t) => {
+  const app = await buildTestApp(t, await openTestDatabase(), { CACHE_IMPL: '' })
+  const root = await readFile(new URL('../../../README.md', import.meta.url), 'utf8')
+  const lines = root.split('\n').filter((line) => line.startsWith('curl '))
+  t.ok(lines.length > 3)
+  for (const line of lines) {
+    const [command, comment = ''] = line.split(/ +# /, 2) as [string, string?]
+    const { statusCode, body } = await app.inject(parse(command).request)
+    t.equal(statusCode, 200, line)
+    t.ok(body.startsWith(comment.replace('…}', '')), `${line}: ${body}`)
   }
 })
 

@@ -6,6 +6,9 @@ export function makeUsers (findUser: (id: string) => Promise<{ name: string }>) 
   const users = bento.namespace('user')
   return {
     get: (id: string) => users.getOrSet({ key: id, factory: () => findUser(id), ttl: '1m', grace: '5m', timeout: 0, tags: [id] }),
+    // no caller waits longer than 200 ms while there is an old value
+    getSoon: (id: string) => users.getOrSet({ key: id, factory: () => findUser(id), ttl: '1m', grace: '5m', timeout: 200, tags: [id] }),
+    outdated: (id: string) => users.expire({ key: id }),
     changed: (id: string) => users.deleteByTag({ tags: [id] }),
     clear: () => users.clear()
   }

@@ -86,6 +86,16 @@ t.test('readArguments: what may be a secret is in no sentence', async (t) => {
   }
 })
 
+t.test('README: each command is one that is read', async (t) => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const commands = [...readme.matchAll(/^npx --no-install cache-advisor (.+)$/gm)].map(([, rest]) => rest!)
+  t.ok(commands.length > 5)
+  for (const command of commands) {
+    const argv = [...command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, bare]) => single ?? double ?? bare!)
+    t.match(readArguments(argv), { name: argv[0] }, command)
+  }
+})
+
 t.test('README: names the options of the usage, and no other', async (t) => {
   const namesIn = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g))].sort()
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
