@@ -11,7 +11,7 @@ import { buildTestApp, rowsAtOnce } from './fixtures/app.js'
 const WEB07 = fileURLToPath(new URL('../../../../shared/traces/web07.ids.gz', import.meta.url))
 const trace = existsSync(WEB07) ? WEB07 : undefined
 if (trace === undefined) t.comment('no ../shared/traces/web07.ids.gz beside the repository: a made-up trace is replayed instead')
-const REQUESTS = 8_000
+const REQUESTS = 4_000
 
 /** A database that returns every record after a turn of the event loop, since the answers of PostgreSQL do not matter to the claims. */
 function rowsInTurn (): Database {

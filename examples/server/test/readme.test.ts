@@ -6,6 +6,7 @@ import { openDatabase } from '../src/database/open.js'
 import { parseOptions } from '../src/replay/options.js'
 import { parseSoakOptions } from '../src/soak/options.js'
 import { buildTestApp, openTestDatabase } from './fixtures/app.js'
+import { filledDirectory } from './fixtures/filled-database.js'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 const tour = readme.match(/## A tour[\s\S]*?```sh\n([\s\S]*?)```/)![1]!
@@ -29,7 +30,7 @@ function parse (line: string): { request: InjectOptions; status: number; part: s
 
 t.test('README.md: the tour goes as it says', async (t) => {
   // The test opens a separate database, since the tour names the first approval by its id.
-  const database = await openDatabase()
+  const database = await openDatabase(await filledDirectory())
   t.teardown(() => database.close())
   const app = await buildTestApp(t, database)
   const lines = tour.replaceAll(/\\\n\s*/g, '').split('\n').filter((line) => line.startsWith('curl '))

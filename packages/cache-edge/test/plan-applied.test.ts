@@ -89,7 +89,7 @@ t.test('a pasted plan gives the hit rates that it promised, whatever ttl the cal
 })
 
 t.test('the rules of a pasted plan give the share of stored responses that it promised', async (t) => {
-  const trace = traceOf(4000).filter(({ pattern }) => pattern === 'item')
+  const trace = traceOf(2000).filter(({ pattern }) => pattern === 'item')
   const addRoutes = (app: FastifyInstance): void => {
     app.get('/items/:id', async (request) => ({ id: (request.params as { id: string }).id, text: 'x'.repeat(100) }))
     app.get('/items/:id/owner', async () => ({ owner: 1 }))

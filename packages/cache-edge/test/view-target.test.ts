@@ -80,7 +80,12 @@ for (const [name, server] of Object.entries(routers)) {
     }
     for (const order of [SPELLINGS, [...SPELLINGS].reverse()]) {
       const app = await build(t)
-      for (const target of [...order, ...order]) t.equal((await send(app, { target })).body, alone.get(target), target)
+      const others: string[] = []
+      for (const target of [...order, ...order]) {
+        const { body } = await send(app, { target })
+        if (body !== alone.get(target)) others.push(`${target}: ${body}`)
+      }
+      t.same(others, [], 'each is answered as it is alone')
       t.ok(isStored(await send(app, { target: '/p/x' })), 'so that this means something')
     }
   })
@@ -153,10 +158,13 @@ for (const trustProxy of [true, false, '127.0.0.1', '10.0.0.1']) {
       }
       for (let from = 0; from < FORWARDED.length; from++) {
         const app = await build(t)
+        const others: string[] = []
         for (let at = 0; at < FORWARDED.length; at++) {
           const index = (from + at) % FORWARDED.length
-          t.equal((await send(app, { headers: FORWARDED[index]! })).body, alone[index], FORWARDED[index]!.join())
+          const { body } = await send(app, { headers: FORWARDED[index]! })
+          if (body !== alone[index]) others.push(`${FORWARDED[index]!.join()}: ${body}`)
         }
+        t.same(others, [], 'each is answered as it is alone')
       }
     })
   }

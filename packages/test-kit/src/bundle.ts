@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
 
 const PACKAGES = join(import.meta.dirname, '../..')
-const alias = Object.fromEntries(readdirSync(PACKAGES).map((name) => [`@x/${name}`, join(PACKAGES, name, 'src')]))
+const alias = {
+  ...Object.fromEntries(readdirSync(PACKAGES).map((name) => [`@x/${name}`, join(PACKAGES, name, 'src')])),
+  // TypeBox becomes part of the file: its 700 files take a process half a second. The loader of the tests has joined them to a few.
+  typebox: dirname(fileURLToPath(import.meta.resolve('typebox')))
+}
 const bundles = new Map<string, string>()
 
 /**
@@ -20,6 +25,8 @@ export function bundle (entry: string, home: string): string {
     bundle: true,
     write: false,
     alias,
+    // Without the loader, the files of TypeBox end with `.mjs`.
+    resolveExtensions: ['.ts', '.js', '.mjs', '.json'],
     packages: 'external',
     platform: 'node',
     format: 'esm',

@@ -7,7 +7,7 @@ import { formatReport } from '../../src/replay/report.js'
 import { buildTestApp, rowsAtOnce } from '../fixtures/app.js'
 
 const WEB07 = fileURLToPath(new URL('../../../../../shared/traces/web07.ids.gz', import.meta.url))
-const REQUESTS = 1500
+const REQUESTS = 800
 const ENTRIES = 100
 
 const options: ReplayOptions = {

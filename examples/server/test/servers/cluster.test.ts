@@ -5,15 +5,16 @@ import t from 'tap'
 import { freePort, holds } from '@x/test-kit/servers'
 import { parseCounts } from '../../src/replay/counters.js'
 import { startProgram, type ServerProcess } from '../../src/server-process.js'
+import { filledDirectory } from '../fixtures/filled-database.js'
 
 t.setTimeout(300_000)
 
-const ENV = { CACHE_IMPL: 'null', FEATURE_CACHE: '', FEATURE_CACHE_REDIS: '', DATABASE_DIR: '', HOST: '127.0.0.1', NODE_ENV: 'development', WORKERS: '2' }
+const ENV = { CACHE_IMPL: 'null', FEATURE_CACHE: '', FEATURE_CACHE_REDIS: '', HOST: '127.0.0.1', NODE_ENV: 'development', WORKERS: '2' }
 
 /** Starts a cluster; returns its shared port, and the worker port of each worker. */
 async function startCluster (env: Record<string, string> = {}): Promise<ServerProcess & { own: string[] }> {
   const [port, first] = [await freePort(), await freePort()]
-  const cluster = await startProgram('cluster', { ...ENV, PORT: String(port), WORKER_PORT: String(first), ...env })
+  const cluster = await startProgram('cluster', { ...ENV, DATABASE_DIR: await filledDirectory(), PORT: String(port), WORKER_PORT: String(first), ...env })
   return { ...cluster, own: [first, first + 1].map((each) => `http://127.0.0.1:${each}`) }
 }
 

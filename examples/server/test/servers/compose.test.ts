@@ -7,6 +7,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { RedisServer } from '@x/test-kit/redis-server'
 import { freePort, holds } from '@x/test-kit/servers'
 import { startProgram, startServer } from '../../src/server-process.js'
+import { filledDirectory } from '../fixtures/filled-database.js'
 import { Traffic } from '../../src/soak/traffic.js'
 
 t.setTimeout(300_000)
@@ -93,16 +94,16 @@ t.test('compose: the same processes by hand: two apps share database and Redis, 
   })
   const redis = await RedisServer.start(...services.redis!.command!.slice(1))
   t.teardown(() => redis.close())
-  const database = await startProgram('database/main', { ...ofDatabase, HOST: '127.0.0.1', DATABASE_PORT: '0', DATABASE_DIR: join(t.testdir(), 'postgres') })
+  const database = await startProgram('database/main', { ...ofDatabase, HOST: '127.0.0.1', DATABASE_PORT: '0', DATABASE_DIR: await filledDirectory() })
   t.teardown(() => database.stop())
   const servers = await Promise.all([one, other].map((environment, at) => startServer({
     ...environment, HOST: '127.0.0.1', PORT: '0', METRICS_PORT: String(ports[at]), DATABASE_HOST: '127.0.0.1', DATABASE_PORT: database.url.split(':')[1]!, CACHE_REDIS_URL: redis.url
   })))
   for (const server of servers) t.teardown(() => server.stop())
 
-  // The requests are those that the service "load" sends.
+  // The requests are those that the service "load" sends. They are few, since they are sent until Prometheus has scraped for some seconds.
   const traffic = new Traffic(servers.map(({ url }) => url))
-  const sending = traffic.run(4, 200)
+  const sending = traffic.run(4, 60)
   t.teardown(() => traffic.stop())
   const sampleOf = async (expr: string) => (await (await prometheus).query(expr)).map(({ metric, value }) => ({ instance: metric.instance, value }))
   await holds('both apps are targets with hits', async () => (await sampleOf('sum by (instance) (cache_hits_total{impl="redis"}) > 0')).length === 2)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { hashKey } from '../../src/advisor/hash.js'
 import { ReuseCurve, type ReusePoint } from '../../src/advisor/curve/reuse-curve.js'
-import { exactMissRates, type KeyRequest } from '../fixtures/exact-cache.js'
+import { exactMissRates, numbered, type KeyRequest, type NumberedRequests } from '../fixtures/exact-cache.js'
 import { atRate, loop, web07, withOneHits, zipf } from '../fixtures/streams.js'
 
 const MAX_BYTES = 8 * 2 ** 20
@@ -48,14 +48,12 @@ const streams: Stream[] = [
   generated('loop over 5100 keys, but for 5000 entries', loop(5100, 200_000), [1000, 20_000], [0.001, 0.005], [0.001, 0.005])
 ]
 
-function curveOf ({ requests, ttls, entries }: Stream, prefix: string, sampleEntries: number | undefined): ReuseCurve {
+/** Makes the curve of a stream with the hashes of its distinct keys. */
+function curveOf (
+  { ttls, entries }: Stream, { keys, times }: NumberedRequests, hashes: Uint32Array, sampleEntries: number | undefined
+): ReuseCurve {
   const curve = new ReuseCurve({ ttls, entries, ...(sampleEntries !== undefined && { sampleEntries }) })
-  const hashes = new Map<number, number>()
-  for (const { key, now } of requests) {
-    let hash = hashes.get(key)
-    if (hash === undefined) hashes.set(key, hash = hashKey(`${prefix}${key}`))
-    curve.note(hash, now)
-  }
+  for (let at = 0; at < keys.length; at++) curve.note(hashes[keys[at]!]!, times[at]!)
   return curve
 }
 
@@ -64,18 +62,20 @@ const sampled: { error: number; margin: number }[] = []
 for (const stream of streams) {
   t.test(`points: within bounds of an exact simulation: ${stream.name}`, async (t) => {
     const exact = new Map<string, number>()
-    const missRate = exactMissRates(stream.requests)
+    const tables = numbered(stream.requests)
+    const missRate = exactMissRates(stream.requests, tables)
     for (const entries of stream.entries) {
       for (const ttl of stream.ttls) exact.set(`${entries} ${ttl}`, 1 - missRate(ttl, entries))
     }
+    const hashes = PREFIXES.map((prefix) => Uint32Array.from(tables.distinct, (key) => hashKey(`${prefix}${key}`)))
     const errorOf = ({ entries, ttl, hitRate }: ReusePoint): number => Math.abs(hitRate - exact.get(`${entries} ${ttl}`)!)
     for (const [setting, sampleEntries, samples] of SETTINGS) {
       const [mean, worst] = stream.bounds[setting]
       let highestMean = 0
       let highest = 0
       let bytes = 0
-      for (const prefix of PREFIXES.slice(0, samples)) {
-        const curve = curveOf(stream, prefix, sampleEntries)
+      for (const sample of hashes.slice(0, samples)) {
+        const curve = curveOf(stream, tables, sample, sampleEntries)
         const points = curve.points()
         const errors = points.map(errorOf)
         highestMean = Math.max(highestMean, errors.reduce((sum, error) => sum + error, 0) / errors.length)

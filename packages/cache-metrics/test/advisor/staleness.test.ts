@@ -29,36 +29,40 @@ interface Plan {
 }
 interface Step { time: number, key: number, version: number }
 
+const SECONDS = 1800
+
 /** Makes half an hour of Poisson requests for values that change by a Poisson process or periodically. */
 function traffic (seed: number, { keys, requests, changes, together = false, periodic = false }: Plan): Step[] {
   const next = random(seed)
   const wait = (rate: number) => -Math.log(1 - next()) / rate
   const times = (rate: number) => {
     const found: number[] = []
-    for (let at = periodic ? next() / rate : wait(rate); at < 1800; at += periodic ? 1 / rate : wait(rate)) found.push(at)
+    for (let at = periodic ? next() / rate : wait(rate); at < SECONDS; at += periodic ? 1 / rate : wait(rate)) found.push(at)
     return found
   }
   const all = times(changes(0))
-  const steps: Step[] = []
+  const bySecond = Array.from({ length: SECONDS }, (): Step[] => [])
   for (let key = 0; key < keys; key++) {
     const changed = together ? all : times(changes(key))
     let version = 0
-    for (let time = wait(requests(key)); time < 1800; time += wait(requests(key))) {
+    for (let time = wait(requests(key)); time < SECONDS; time += wait(requests(key))) {
       while (version < changed.length && changed[version]! <= time) version++
-      steps.push({ time, key, version })
+      bySecond[Math.floor(time)]!.push({ time, key, version })
     }
   }
-  return steps.sort((a, b) => a.time - b.time)
+  // The steps of each second are sorted apart, which takes a quarter of the comparisons.
+  return bySecond.flatMap((steps) => steps.sort((a, b) => a.time - b.time))
 }
 
 /** Returns the share of stale hits at a ttl over all keys, computed by definition. */
 function truth (steps: readonly Step[], ttl: number): number {
-  const loads = new Map<number, Step>()
+  // By key; keys are small numbers.
+  const loads: Step[] = []
   let hits = 0
   let stale = 0
   for (const step of steps) {
-    const load = loads.get(step.key)
-    if (load === undefined || step.time >= load.time + ttl) loads.set(step.key, step)
+    const load = loads[step.key]
+    if (load === undefined || step.time >= load.time + ttl) loads[step.key] = step
     else {
       hits++
       if (load.version !== step.version) stale++

@@ -35,7 +35,7 @@ async function ask (requests: number): Promise<void> {
 /** Waits until a scrape has seen this number of requests for users. */
 function scraped (requests: number): Promise<void> {
   return holds(`${requests} requests are scraped`, async () =>
-    (await prometheus.query('cache_candidate_requests{route="/users/:id"}')).some(({ value }) => value === requests), 120_000)
+    (await prometheus.query('cache_candidate_requests{route="/users/:id"}')).some(({ value }) => value === requests), 120_000, 200)
 }
 
 const json = async (...argv: string[]) => {

@@ -15,6 +15,16 @@ const CANARY = { canary: { rampSeconds: 0 } }
 /** The expression is true when each section shows its numbers. */
 const IS_FILLED = 'document.querySelectorAll("main section").length >= 8 && !document.querySelector("main").innerText.includes("Loading …")'
 
+let started: Promise<Chromium> | undefined
+
+/**
+ * Starts Chromium at the first call, and returns the same one to all tests, since a start takes more of the processor than most of them.
+ * Each test has an app of its own, so that its pages have an origin of their own. The last test closes the browser.
+ */
+function startBrowser (): Promise<Chromium> {
+  return (started ??= Chromium.start(t))
+}
+
 /** The folder for screenshots of each view; `undefined`: no screenshots are made. */
 const { SCREENSHOTS } = process.env
 
@@ -38,7 +48,7 @@ async function openFilled (browser: Chromium, url: string, view = WIDE): Promise
 }
 
 t.test('console in Chromium', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const { app, url } = await listenWithConsole(t, { rollout: CANARY })
   await makeConsoleTraffic(app, 600, 0)
   await makeConsoleTraffic(app, 600, 100)
@@ -145,7 +155,7 @@ t.test('console in Chromium', { skip }, async (t) => {
 })
 
 t.test('console in Chromium: a path with two slashes at its start, which an app may ignore, is no host', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const app = Fastify({ forceCloseConnections: true, routerOptions: { ignoreDuplicateSlashes: true } })
   t.teardown(() => app.close())
   await app.register(cacheCore, { implementation: 'memory' })
@@ -159,7 +169,7 @@ t.test('console in Chromium: a path with two slashes at its start, which an app 
 })
 
 t.test('console in Chromium: hostile names are text', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   // Each text in the JSON is made hostile, even those that no client can choose. Members with which the page computes are not changed.
   const KEPT = new Set(['at', 'generatedAt', 'registeredAt', 'kind', 'unit'])
   const hostile = (name: string, value: unknown): unknown => typeof value === 'string' && !KEPT.has(name) ? `${HOSTILE}${value}` : value
@@ -176,17 +186,20 @@ t.test('console in Chromium: hostile names are text', { skip }, async (t) => {
   t.equal(await page.evaluate('document.title'), 'Cache console')
   t.equal(await page.evaluate('document.querySelectorAll("img, main script").length'), 0)
   t.same(page.problems, [])
+  await page.close()
 })
 
 t.test('console in Chromium: while observing, the rollout says that nothing is cached', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const { url } = await listenWithConsole(t, { implementation: 'null' })
   const page = await openFilled(browser, url)
   t.match(await page.text('#rollout'), /nothing is cached while observing; 100.% of the subjects would use a cache/)
+  await page.close()
 })
 
 t.test('console in Chromium, behind a guard that wants a token in the query: every section and the actions have it', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
+  t.teardown(() => browser.close())
   const refused: string[] = []
   const { app, url } = await listenWithConsole(t, {
     rollout: CANARY,

@@ -1,9 +1,8 @@
 import t from 'tap'
 import { makeCache, makePeer, testContract } from '../../fixtures/contract.js'
-import { RedisCluster } from '@x/test-kit/redis-deployments'
+import { sharedCluster } from '../../fixtures/deployments.js'
 
 t.setTimeout(300_000)
-const cluster = await RedisCluster.start()
-t.teardown(() => cluster.close())
+const cluster = await sharedCluster()
 
 await testContract('redis, cluster', () => makeCache({ mode: 'cluster', url: cluster.urls }), makePeer)

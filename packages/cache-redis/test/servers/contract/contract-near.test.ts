@@ -1,11 +1,9 @@
 import t from 'tap'
 import { makeCache, testContract } from '../../fixtures/contract.js'
-import { RedisCluster, RedisSentinels } from '@x/test-kit/redis-deployments'
-import { RedisServer } from '@x/test-kit/redis-server'
+import { sharedCluster, sharedSentinels, sharedServer } from '../../fixtures/deployments.js'
 
 t.setTimeout(600_000)
-const [server, cluster, sentinels] = await Promise.all([RedisServer.start(), RedisCluster.start(), RedisSentinels.start()])
-t.teardown(() => Promise.all([server.close(), cluster.close(), sentinels.close()]))
+const [server, cluster, sentinels] = await Promise.all([sharedServer(), sharedCluster(), sharedSentinels()])
 
 // There is no peer: a removal in another process takes effect only when its message arrives, for which `near.test.ts` waits.
 await testContract('redis with copies, single', () => makeCache({ url: server.url, near: true }))

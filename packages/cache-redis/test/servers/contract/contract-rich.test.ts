@@ -1,12 +1,10 @@
 import { testCache } from '@x/cache-core/testing'
 import t from 'tap'
-import { RedisCluster } from '@x/test-kit/redis-deployments'
-import { RedisServer } from '@x/test-kit/redis-server'
 import { makeCache } from '../../fixtures/contract.js'
+import { sharedCluster, sharedServer } from '../../fixtures/deployments.js'
 
 t.setTimeout(300_000)
-const [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start()])
-t.teardown(() => Promise.all([server.close(), cluster.close()]))
+const [server, cluster] = await Promise.all([sharedServer(), sharedCluster()])
 
 for (const [name, options] of [
   ['single', { url: server.url }],

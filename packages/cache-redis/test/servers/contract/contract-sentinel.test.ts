@@ -1,9 +1,8 @@
 import t from 'tap'
 import { makeCache, makePeer, testContract } from '../../fixtures/contract.js'
-import { RedisSentinels } from '@x/test-kit/redis-deployments'
+import { sharedSentinels } from '../../fixtures/deployments.js'
 
 t.setTimeout(300_000)
-const sentinels = await RedisSentinels.start()
-t.teardown(() => sentinels.close())
+const sentinels = await sharedSentinels()
 
 await testContract('redis, sentinel', () => makeCache({ mode: 'sentinel', url: sentinels.urls }), makePeer)

@@ -1,9 +1,8 @@
 import t from 'tap'
 import { makeCache, makePeer, testContract } from '../../fixtures/contract.js'
-import { RedisServer } from '@x/test-kit/redis-server'
+import { sharedServer } from '../../fixtures/deployments.js'
 
 t.setTimeout(300_000)
-const server = await RedisServer.start()
-t.teardown(() => server.close())
+const server = await sharedServer()
 
 await testContract('redis, strong', () => makeCache({ url: server.url, consistency: 'strong' }), makePeer)

@@ -1,4 +1,4 @@
-import { until, type RedisServer } from '@x/test-kit/redis-server'
+import { RedisServer, until } from '@x/test-kit/redis-server'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { CacheRedisOptions } from '../../../src/index.js'
@@ -32,10 +32,10 @@ interface Status { view: View; percent: number; changes: { percent: number; at: 
 /** One app with several processes on one Redis server. */
 class App {
   readonly children: Child[] = []
-  readonly #t: Test
+  readonly #t: Pick<Test, 'teardown'>
   readonly #server: RedisServer
 
-  constructor (t: Test, server: RedisServer) {
+  constructor (t: Pick<Test, 'teardown'>, server: RedisServer) {
     this.#t = t
     this.#server = server
   }
@@ -77,10 +77,27 @@ class App {
   }
 }
 
-t.test('an operator\'s action is in all of four processes within a second', async (t) => {
-  const app = new App(t, await startServer(t))
+let held: Promise<{ app: App, server: RedisServer }> | undefined
+
+/**
+ * Returns an app of four processes whose stage changes by actions alone, on a Redis server of its own. Several tests use it one after the
+ * other, since the start of its processes takes longer than a test.
+ */
+function heldApp (): Promise<{ app: App, server: RedisServer }> {
+  return (held ??= startHeld())
+}
+
+async function startHeld (): Promise<{ app: App, server: RedisServer }> {
+  const server = await RedisServer.start()
+  t.teardown(() => server.close())
+  const app = new App(t, server)
   await app.start(4, HELD)
   await app.all('the baseline has begun', ({ view }) => view.stage === 0 && view.history.length >= 0 && view.problem === undefined)
+  return { app, server }
+}
+
+t.test('an operator\'s action is in all of four processes within a second', async (t) => {
+  const { app } = await heldApp()
   const delays: number[] = []
   for (const [at, body] of [
     { action: 'to', percent: 10 }, { action: 'to', percent: 50 }, { action: 'to', percent: 100 }, { action: 'back' }, { action: 'off' }, { action: 'to', percent: 100 },
@@ -119,10 +136,7 @@ t.test('the decider is killed: another goes on, and all have the same stage', as
 
 for (const [what, signal] of [['killed, and back without its data', 'SIGKILL'], ['stopped', 'SIGSTOP']] as const) {
   t.test(`Redis is ${what}: each process steps back by itself, and takes the common percent when it is back`, async (t) => {
-    const server = await startServer(t)
-    const app = new App(t, server)
-    await app.start(4, HELD)
-    await app.all('the baseline has begun', ({ view }) => view.problem === undefined)
+    const { app, server } = await heldApp()
     await app.act(app.children[0]!, { action: 'to', percent: 50 })
     await app.all('all have the percent', ({ percent }) => percent === 50)
     const brokenAt = sharedNow()
@@ -140,10 +154,12 @@ for (const [what, signal] of [['killed, and back without its data', 'SIGKILL'], 
 }
 
 t.test('Redis is flushed: all keep their percent, the state is written again, and a fresh process takes it', async (t) => {
-  const server = await startServer(t)
-  const app = new App(t, server)
-  await app.start(3, HELD)
-  await app.all('the baseline has begun', ({ view }) => view.problem === undefined)
+  const { app, server } = await heldApp()
+  // This is the last test of these processes, which would use processor time until the end.
+  t.teardown(async () => {
+    for (const child of [...app.children]) await app.kill(child)
+    await server.close()
+  })
   await app.act(app.children[0]!, { action: 'to', percent: 50 })
   await app.all('all have the percent', ({ percent }) => percent === 50)
   const changes = (await app.statuses()).map((status) => status.changes.length)
@@ -158,7 +174,7 @@ t.test('Redis is flushed: all keep their percent, the state is written again, an
   t.ok((await state())!.revision > revision, 'the revision goes on')
   await app.start(1, HELD)
   await app.all('all have the percent, the fresh one as well', ({ percent }) => percent === 50)
-  t.same((await app.statuses(app.children.slice(0, 3))).map((status) => status.changes.length), changes, 'no process left it in between')
+  t.same((await app.statuses(app.children.slice(0, 4))).map((status) => status.changes.length), changes, 'no process left it in between')
 })
 
 t.test('two versions of the app, or two apps with one prefix, whose stages differ: one decides, the others follow and say so', async (t) => {
