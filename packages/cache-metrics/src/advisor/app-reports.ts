@@ -111,16 +111,17 @@ export class AppReports {
     const { saltName, origin, epoch, began, earlier } = this.#kept
     const now = readStopwatch(this.#core.registry.clock)
     const { ttls = DEFAULT_TTLS, entries = DEFAULT_ENTRIES } = this.#settings
+    const span = [epoch + began, epoch + now] as const
     return {
       saltName,
       origin,
-      ...withSpan(earlier ?? { spans: [], secondsBefore: 0 }, [epoch + began, epoch + now]),
+      ...withSpan(earlier ?? { spans: [], secondsBefore: 0 }, span),
       ttls,
       entries,
       wishes: this.#wishes,
       gates: this.#gates(),
       shadow: this.#shadow(),
-      subjects: this.#subjects.states(this.#wishes.staleTolerance, (pattern) => this.#numbers.loadsOf(pattern))
+      subjects: this.#subjects.states(this.#wishes.staleTolerance, span, (pattern) => this.#numbers.loadsOf(pattern))
     }
   }
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endOf, type AdviceState, type SubjectState } from './accesses/advice-state.js'
 import { SampledAccesses } from './accesses/sampled-accesses.js'
-import { TraceTime } from './accesses/trace-time.js'
+import { TraceTime, type Span } from './accesses/trace-time.js'
 import type { ReuseCurveOptions } from './curve/curve-options.js'
 import { RouteObservation, type AccessRecord, type LoadObservation } from './route-observation.js'
 
@@ -71,7 +71,8 @@ export class Subjects {
     }
   }
 
-  states (staleTolerance: number, loadsOf: (pattern: string) => LoadObservation): SubjectState[] {
-    return this.all.flatMap((observed) => observed.state(staleTolerance, observed.kind === 'pattern' ? loadsOf(observed.name) : undefined) ?? [])
+  states (staleTolerance: number, span: Span, loadsOf: (pattern: string) => LoadObservation): SubjectState[] {
+    return this.all.flatMap((observed) =>
+      observed.state(staleTolerance, span, observed.kind === 'pattern' ? loadsOf(observed.name) : undefined) ?? [])
   }
 }
