@@ -128,7 +128,7 @@ export class Advisor {
 
   #noteRead (key: string, pattern: string): void {
     this.#now = readStopwatch(this.#core.registry.clock)
-    this.#subjects.of('pattern', pattern)?.noteRead(this.#keys.of(key), key.length, this.#now)
+    this.#subjects.of('pattern', pattern, this.#now)?.noteRead(this.#keys.of(key), key.length, this.#now)
   }
 
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
@@ -162,7 +162,7 @@ export class Advisor {
   #noteCandidate (route: string, reply: FastifyReply, payload: unknown, milliseconds: number | undefined): void {
     const { request } = reply
     const now = this.#now
-    const observed = this.#subjects.of('route', route)
+    const observed = this.#subjects.of('route', route, now)
     if (observed === undefined) return
     const url = request.raw.url!
     observed.noteRead(this.#keys.hash(url), url.length, now)

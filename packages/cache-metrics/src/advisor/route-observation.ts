@@ -1,7 +1,7 @@
 import type { SubjectState, MeasuredNumbers } from './accesses/advice-state.js'
 import { FINDINGS, replaceDecided, type Decides } from './accesses/decided.js'
 import { estimatesOf, joinNumbers } from './accesses/joint.js'
-import { replay } from './accesses/replay.js'
+import { lastReadOf, replay } from './accesses/replay.js'
 import { strataOf, type SampledAccesses } from './accesses/sampled-accesses.js'
 import type { Span, TraceTime } from './accesses/trace-time.js'
 import { CLEAR, INVALIDATION, READ, REMOVAL, TAG } from './curve/access-kinds.js'
@@ -44,6 +44,8 @@ export class RouteObservation {
   /** The numbers of earlier processes whose state this process continues; `undefined`: there are none. */
   #earlier: MeasuredNumbers | undefined
   #earlierRequests = 0
+  /** The time of the last request by the stopwatch, also of an earlier process; `-Infinity`: none is known. */
+  lastRead = -Infinity
 
   /**
    * Makes an observation without requests.
@@ -59,8 +61,12 @@ export class RouteObservation {
 
   get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes + (this.#record?.accesses.bytes ?? 0) }
 
+  /** The record of the accesses; `undefined`: the accesses are not recorded. */
+  get accesses (): SampledAccesses | undefined { return this.#record?.accesses }
+
   noteRead (hash: number, keyLength: number, now: number): void {
     this.#keyLength += keyLength
+    this.lastRead = now
     this.#note(READ, hash, now)
   }
 
@@ -116,6 +122,7 @@ export class RouteObservation {
     this.#record?.accesses.restore(accesses)
     await replay(this.curve, { recordings: [{ accesses, until }], time, strata: this.#strata, shift })
     this.curve.keys.replaceBy([keys])
+    this.lastRead = shift + time.at(lastReadOf(accesses, until))
     this.#earlier = numbers
     this.#earlierRequests = this.curve.requests
   }
