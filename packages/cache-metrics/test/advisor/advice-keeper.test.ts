@@ -1,35 +1,15 @@
-import type { AdvicePlace, AdviceStore } from '@x/cache-core/suite'
+import type { AdviceStore } from '@x/cache-core/suite'
 import t, { type Test } from 'tap'
 import { nameOfSalt, type AdviceState } from '../../src/advisor/accesses/advice-state.js'
 import { AdviceKeeper } from '../../src/advisor/keeping/advice-keeper.js'
 import { packState } from '../../src/advisor/keeping/packed-state.js'
+import { MemoryStore, SALT } from '../fixtures/memory-store.js'
 import { Processes } from '../fixtures/processes.js'
 
 const OPTIONS = { ttls: [60], entries: [100] }
-const SALT = 'the salt of the store'
 
 function stateOf (salt = SALT): AdviceState {
   return { ...new Processes(1, OPTIONS).states()[0]!, saltName: nameOfSalt(salt) }
-}
-
-/** A store in memory. `failure`: the error with which each call rejects. */
-class MemoryStore implements AdviceStore {
-  failure: Error | undefined
-  place: AdvicePlace | undefined = { slot: 3, state: undefined }
-  written: Uint8Array[] = []
-  released: number[] = []
-  isOurs = true
-  states: Uint8Array[] = []
-  #checked<T> (value: T): Promise<T> { return this.failure === undefined ? Promise.resolve(value) : Promise.reject(this.failure) }
-  salt (): Promise<string> { return this.#checked(SALT) }
-  take (): Promise<AdvicePlace | undefined> { return this.#checked(this.place) }
-  async write (_slot: number, _process: string, state: Uint8Array): Promise<boolean> {
-    if (await this.#checked(this.isOurs)) this.written.push(state)
-    return this.isOurs
-  }
-
-  async release (slot: number): Promise<void> { this.released.push(await this.#checked(slot)) }
-  others (): Promise<Uint8Array[]> { return this.#checked(this.states) }
 }
 
 /** Makes a keeper; returns its log lines, and the salts and earlier states with which it began observations. */
