@@ -1,5 +1,6 @@
 import type { SubjectState, MeasuredNumbers } from './accesses/advice-state.js'
-import { FINDINGS, replaceDecided, type Decides } from './accesses/decided.js'
+import { replaceDecided, type Decides } from './accesses/decided.js'
+import { FINDINGS } from './accesses/findings.js'
 import { estimatesOf, joinNumbers } from './accesses/joint.js'
 import { lastReadOf, replay } from './accesses/replay.js'
 import { strataOf, type SampledAccesses } from './accesses/sampled-accesses.js'

@@ -34,7 +34,8 @@ export class SharedReport {
     const now = this.#now()
     if (this.#reused !== undefined && now >= this.#reused.from && now < this.#reused.until) return Promise.resolve(this.#reused.report)
     this.#reused = undefined
-    return this.#pending ??= this.#measured().finally(() => { this.#pending = undefined })
+    this.#pending ??= this.#measured().finally(() => { this.#pending = undefined })
+    return this.#pending
   }
 
   async #measured (): Promise<Report> {

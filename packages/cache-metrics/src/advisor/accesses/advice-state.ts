@@ -5,7 +5,7 @@ import type { ReportWishes } from '../report/assemble.js'
 import type { GateNumbers } from '../report/go-no-go-gates.js'
 import type { Observation } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
-import type { Decided } from './decided.js'
+import type { Decided } from './findings.js'
 import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { Span } from './trace-time.js'
 

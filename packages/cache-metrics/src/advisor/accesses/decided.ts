@@ -1,16 +1,9 @@
 import type { MeasuredNumbers } from './advice-state.js'
+import type { Finding } from './findings.js'
 import type { Span } from './trace-time.js'
-
-/** The findings on a key pattern or route that a new release of the app can make untrue: a leak, noise, and a change by storing. */
-export const FINDINGS = ['leak', 'isNoise', 'change'] as const
-
-type Finding = typeof FINDINGS[number]
 
 /** For each finding, whether the present process has observed enough to decide it without the findings of earlier processes. */
 export type Decides = Readonly<Record<Finding, boolean>>
-
-/** For each finding, the span of the process that decided it; absent: no process has decided it. */
-export type Decided = Readonly<Partial<Record<Finding, Span>>>
 
 /** The findings of one state on a key pattern or route. `until`: the end of the state, in milliseconds since 1970. */
 interface Found { readonly numbers: MeasuredNumbers; readonly until: number }
