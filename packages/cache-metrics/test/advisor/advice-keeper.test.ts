@@ -1,7 +1,11 @@
 import type { AdviceStore } from '@x/cache-core/suite'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { nameOfSalt, type AdviceState } from '../../src/advisor/accesses/advice-state.js'
 import { AdviceKeeper } from '../../src/advisor/keeping/advice-keeper.js'
+import { FileStore } from '../../src/advisor/keeping/file-store.js'
 import { packState } from '../../src/advisor/keeping/packed-state.js'
 import { MemoryStore, SALT } from '../fixtures/memory-store.js'
 import { Processes } from '../fixtures/processes.js'
@@ -112,6 +116,27 @@ t.test('keep: with its slot taken by another process, which has its state, the p
   store.isOurs = true
   await keeper.close()
   t.same(store.released, [7])
+})
+
+t.test('keep: in a file, a process goes on with the last state of the one that it replaces, as with pm2 reload', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-advice-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const start = async () => {
+    const kept = keeperOf(t, new FileStore(join(folder, 'advice')), 'a salt of the app')
+    await kept.keeper.start()
+    return kept
+  }
+  const old = await start()
+  await old.keeper.keep()
+  const young = await start()
+  await old.keeper.close()
+  await young.keeper.keep()
+  await young.keeper.keep()
+  t.equal(young.begun.length, 2, 'it continues the state of the start, and then the last one')
+  t.same(young.lines, [])
+  const { mtimeMs } = statSync(join(folder, 'advice'))
+  await young.keeper.close()
+  t.ok(statSync(join(folder, 'advice')).mtimeMs > mtimeMs, 'it goes on writing')
 })
 
 t.test('start: with all slots taken the process observes, and one line says that nothing is kept', async (t) => {
