@@ -104,7 +104,7 @@ export class GetOrSet {
       const { immediate } = target
       result = immediate === undefined || service.stats.measuresDurations ? this.#readNow(target, key) : immediate[readNow](key)
       if (result !== undefined && isHit(result)) {
-        service.observer.read(target.stats.of(key), key, 'hit')
+        service.observer.read(target.stats.of(key), key, 'hit', options.tags)
         return Promise.resolve((result as Ok<T>).value)
       }
     }
@@ -150,7 +150,7 @@ export class GetOrSet {
     call.isStaleInDoubt = flights.changes !== changes
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
-    this.#service.observer.read(counters, key, outcome)
+    this.#service.observer.read(counters, key, outcome, outcome === 'miss' ? undefined : options.tags)
     if (entry === null || outcome === 'miss') {
       if (entry !== null) call.stale = { value: entry.value, age: entry.age }
       return this.#joinOrLoad(call)

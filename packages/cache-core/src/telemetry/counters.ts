@@ -8,6 +8,8 @@ export const CONTROL_LABEL = 'null'
 
 /** The mean number of synchronous reads of which one is a sample whose cost is measured. */
 const READS_PER_SAMPLE = 8
+/** The number of loads over which the moving average of their durations is taken. */
+const MOVING_OVER = 16
 
 /** Counts of cache operations, on the keys of one pattern and on one implementation, since the start of the process. */
 export class Counters {
@@ -64,7 +66,7 @@ export class Loads {
    * load that fails takes as long as its time limit, or no time at all.
    */
   readonly succeeded = { count: 0, sum: 0 }
-  /** The moving average of the durations of loads that succeeded in seconds, over about the last 16 of them. */
+  /** The moving average of the durations of loads that succeeded in seconds, over about the last 16 of them; the mean while there are fewer. */
   recent = 0
   constructor (readonly keyPattern: string) {}
 
@@ -74,8 +76,8 @@ export class Loads {
       this.failures++
       return
     }
-    this.recent = this.succeeded.count === 0 ? seconds : this.recent + (seconds - this.recent) / 16
-    this.succeeded.count++
+    // The first loads have equal weights: with a weight of 1, the first one, which is often slow, would count for the next 16 loads.
+    this.recent += (seconds - this.recent) / Math.min(++this.succeeded.count, MOVING_OVER)
     this.succeeded.sum += seconds
   }
 }

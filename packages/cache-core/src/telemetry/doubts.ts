@@ -174,6 +174,11 @@ export class Doubts {
   changeIn (keyPattern: string): string | undefined {
     return this.#seen.get(keyPattern)?.change
   }
+
+  /** Whether as many values of a pattern were checked for changes as ever are. */
+  hasChecked (keyPattern: string): boolean {
+    return (this.#seen.get(keyPattern)?.samples ?? 0) >= SAMPLES
+  }
 }
 
 function isAbove (seconds: unknown, limit: number): seconds is number {

@@ -18,8 +18,11 @@ export type TagsOfStored = readonly string[] | ((value: any) => readonly string[
  * `@x/cache-core/suite`.
  */
 export interface CacheEvents {
-  /** A key was read. The event is emitted for every read, so a listener slows down every read. */
-  read: [key: string, keyPattern: string, outcome: ReadOutcome]
+  /**
+   * A key was read. The event is emitted for every read, so a listener slows down every read. `tags`: the option of a `getOrSet` call that
+   * found a value, which may be malformed, or a function.
+   */
+  read: [key: string, keyPattern: string, outcome: ReadOutcome, tags?: TagsOfStored]
   /** The implementation `to` has replaced the implementation `from`. */
   swapped: [from: string, to: string]
   /** An implementation came into service whose class has no name; `implName` is the name that is used. */

@@ -1,6 +1,6 @@
 import type { CacheError } from '../contract/errors.js'
 import { STORED_NULL, type Result } from '../contract/result.js'
-import type { Events, ReadOutcome } from './events.js'
+import type { Events, ReadOutcome, TagsOfStored } from './events.js'
 import type { KeyPatterns } from './key-pattern.js'
 import type { Counters, ImplStats } from './counters.js'
 
@@ -33,11 +33,14 @@ export class Observer {
     return result
   }
 
-  /** Counts and emits the outcome of a cache read; the outcome `stale` counts as a hit. */
-  read (counters: Counters, key: string, outcome: 'hit' | 'stale' | 'miss'): void {
+  /**
+   * Counts and emits the outcome of a cache read; the outcome `stale` counts as a hit.
+   * @param tags the option of a `getOrSet` call that found a value
+   */
+  read (counters: Counters, key: string, outcome: 'hit' | 'stale' | 'miss', tags?: TagsOfStored): void {
     if (outcome === 'miss') counters.misses++
     else counters.hits++
-    if (this.#events.hasReaders) this.#emitRead(key, counters.keyPattern, outcome)
+    if (this.#events.hasReaders) this.#emitRead(key, counters.keyPattern, outcome, tags)
   }
 
   /**
@@ -55,7 +58,7 @@ export class Observer {
     if (this.#events.hasReaders) this.#emitRead(key, this.#patterns.of(key), 'failed')
   }
 
-  #emitRead (key: string, keyPattern: string, outcome: ReadOutcome): void {
-    this.#events.emit('read', key, keyPattern, outcome)
+  #emitRead (key: string, keyPattern: string, outcome: ReadOutcome, tags?: TagsOfStored): void {
+    this.#events.emit('read', key, keyPattern, outcome, tags)
   }
 }

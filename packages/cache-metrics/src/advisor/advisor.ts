@@ -12,7 +12,7 @@ import { isStorable, representationOf } from './storable-response.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './staleness/fingerprint.js'
 import { hashKey, KeyHasher, saltOf } from './hash.js'
-import { watchWrites } from './observed-writes.js'
+import { noteTags, watchWrites } from './observed-writes.js'
 import type { Report } from './report/report.js'
 import { Subjects } from './subjects.js'
 
@@ -95,7 +95,7 @@ export class Advisor {
       }
     }
     this.#stops = [
-      events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
+      events.on('read', (key, pattern, outcome, tags) => { if (outcome !== 'failed') this.#noteRead(key, pattern, tags) }),
       events.on('loaded', (key, pattern, _seconds, value, error) => {
         if (this.#timeBudget.has(this.#now)) this.#safely(() => this.#noteLoad(key, pattern, value, error))
         else this.#seen = undefined
@@ -126,9 +126,20 @@ export class Advisor {
   /** Returns the advisor's state to be stored over restarts; `undefined`: the accesses are not recorded. */
   state (): AdviceState | undefined { return this.#reports.state() }
 
-  #noteRead (key: string, pattern: string): void {
+  /**
+   * Notes a read; `tags` are those of a hit. A hit stores nothing, but a simulated cache that is smaller than the cache in service may have to
+   * load the key again, and another process may have loaded it.
+   */
+  #noteRead (key: string, pattern: string, tags: unknown): void {
     this.#now = readStopwatch(this.#core.registry.clock)
-    this.#subjects.of('pattern', pattern)?.noteRead(this.#keys.of(key), key.length, this.#now)
+    const observed = this.#subjects.of('pattern', pattern, this.#now)
+    observed?.noteRead(this.#keys.of(key), key.length, this.#now)
+    if (observed === undefined || !Array.isArray(tags)) return
+    try {
+      noteTags(observed, this.#keys, key, tags as string[])
+    } catch {
+      this.#failures++
+    }
   }
 
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
@@ -162,7 +173,7 @@ export class Advisor {
   #noteCandidate (route: string, reply: FastifyReply, payload: unknown, milliseconds: number | undefined): void {
     const { request } = reply
     const now = this.#now
-    const observed = this.#subjects.of('route', route)
+    const observed = this.#subjects.of('route', route, now)
     if (observed === undefined) return
     const url = request.raw.url!
     observed.noteRead(this.#keys.hash(url), url.length, now)

@@ -75,7 +75,8 @@ export class AppNumbers {
     return {
       meanSeconds: succeeded === undefined || succeeded.count === 0 ? undefined : succeeded.sum / succeeded.count,
       storableShare: misses === 0 ? undefined : Math.min(1, sets / misses),
-      change: doubts.changeIn(pattern)
+      change: doubts.changeIn(pattern),
+      isChecked: doubts.hasChecked(pattern)
     }
   }
 

@@ -87,11 +87,12 @@ export class AppReports {
    * @param others the states of other processes, with the same salt and sizes
    */
   async report (failures: number, others: readonly AdviceState[]): Promise<Report> {
+    const arms = this.#traffic.arms.report()
     const own = others.length === 0 ? undefined : this.state()
     if (own !== undefined) {
       const parts = await jointParts([own, ...others], this.#wishes.staleTolerance)
       const note = `Hit rates are those of ${others.length + 1} processes together, from the accesses that each has recorded.`
-      return reportOf({ ...parts, source: `${others.length + 1} processes`, notes: [note, ...this.#notes(failures)] }, this.#wishes)
+      return reportOf({ ...parts, source: `${others.length + 1} processes`, arms, notes: [note, ...this.#notes(failures)] }, this.#wishes)
     }
     const numbers = { ...this.#gates(), seconds: this.#seconds, source: 'this process' }
     const routes = [...this.#subjects.routes.values()].map((observed) => observed.observation(numbers.seconds, this.#wishes.staleTolerance))
@@ -100,7 +101,7 @@ export class AppReports {
       observations: [...this.#observedPatterns(), ...routes],
       numbers,
       shadow: this.#shadow(),
-      arms: this.#traffic.arms.report(),
+      arms,
       notes: ['Hit rates are those of one process; several that share a cache see more.', ...this.#notes(failures)]
     }, this.#wishes)
   }
@@ -111,16 +112,17 @@ export class AppReports {
     const { saltName, origin, epoch, began, earlier } = this.#kept
     const now = readStopwatch(this.#core.registry.clock)
     const { ttls = DEFAULT_TTLS, entries = DEFAULT_ENTRIES } = this.#settings
+    const span = [epoch + began, epoch + now] as const
     return {
       saltName,
       origin,
-      ...withSpan(earlier ?? { spans: [], secondsBefore: 0 }, [epoch + began, epoch + now]),
+      ...withSpan(earlier ?? { spans: [], secondsBefore: 0 }, span),
       ttls,
       entries,
       wishes: this.#wishes,
       gates: this.#gates(),
       shadow: this.#shadow(),
-      subjects: this.#subjects.states(this.#wishes.staleTolerance, (pattern) => this.#numbers.loadsOf(pattern))
+      subjects: this.#subjects.states(this.#wishes.staleTolerance, span, (pattern) => this.#numbers.loadsOf(pattern))
     }
   }
 

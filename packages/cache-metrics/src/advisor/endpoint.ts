@@ -13,6 +13,7 @@ import { DEFAULT_ENTRIES } from './curve/curve-options.js'
 import { AdviceKeeper } from './keeping/advice-keeper.js'
 import { FileStore } from './keeping/file-store.js'
 import { toMarkdown } from './report/report.js'
+import { SharedReport } from './shared-report.js'
 
 /** The path of the advisor's report. */
 const ADVICE_PATH = '/internal/cache/advice'
@@ -34,6 +35,10 @@ export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traff
   core.console.add(...CONSOLE_SCRIPTS)
   const { production = ADVISOR_DEFAULTS.production } = settings
   let keeper: AdviceKeeper | undefined
+  const reports = new SharedReport(() => core.registry.clock, async () => {
+    const others = await keeper?.others() ?? []
+    return { report: await advisor.report(others), isReusable: others.length > 0 }
+  })
   fastify.addHook('onReady', async function startAdvisor () {
     const { isOpen } = core.access()
     if (!isOpen) fastify.log.info(production ? BEHIND_CLOSED_DOORS : NOT_OBSERVING)
@@ -47,7 +52,7 @@ export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traff
     advisor.close()
   })
   addRoute(fastify, core, ADVICE_PATH, async function showAdvice (request, reply) {
-    const report = { ...await advisor.report(await keeper?.others()), ledger: CostLedger.of(core.registry).report() }
+    const report = { ...await reports.get(), ledger: CostLedger.of(core.registry).report() }
     reply.header('vary', mergeVary(fieldText(reply.getHeaders(), 'vary'), ['Accept']))
     return wantsMarkdown(request.headers.accept) ? reply.type('text/markdown; charset=utf-8').send(toMarkdown(report)) : report
   })

@@ -49,7 +49,7 @@ export function watchWrites (core: Core, { patterns, routes, keys: hasher, now, 
  * Adds the tags of an entry to a reuse curve. An invalid list of tags, which the cache would refuse too, is ignored: the entry then has no
  * tags.
  */
-function noteTags (observed: RouteObservation, hasher: KeyHasher, key: string, tags: readonly string[]): void {
+export function noteTags (observed: RouteObservation, hasher: KeyHasher, key: string, tags: readonly string[]): void {
   if (checkTags(tags as string[]) !== undefined) return
   for (let at = 0; at < tags.length && at < MAX_TAGS; at++) observed.noteTag(hasher.of(key), at, hasher.hash(tags[at]!))
 }

@@ -1,8 +1,10 @@
 import type { SubjectState, MeasuredNumbers } from './accesses/advice-state.js'
+import { replaceDecided, type Decides } from './accesses/decided.js'
+import { FINDINGS } from './accesses/findings.js'
 import { estimatesOf, joinNumbers } from './accesses/joint.js'
-import { replay } from './accesses/replay.js'
+import { lastReadOf, replay } from './accesses/replay.js'
 import { strataOf, type SampledAccesses } from './accesses/sampled-accesses.js'
-import type { TraceTime } from './accesses/trace-time.js'
+import type { Span, TraceTime } from './accesses/trace-time.js'
 import { CLEAR, INVALIDATION, READ, REMOVAL, TAG } from './curve/access-kinds.js'
 import { KeyLeak } from './key-leak/key-leak.js'
 import type { Observation } from './report/observation.js'
@@ -12,8 +14,14 @@ import { ReuseCurve } from './curve/reuse-curve.js'
 import { Staleness } from './staleness/staleness.js'
 import { provenTtl } from './staleness/staleness-forecast.js'
 
-/** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
-export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
+/**
+ * The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values.
+ * `isChecked`: so many values were checked for a change that no further one is.
+ */
+export interface LoadObservation extends Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'> { readonly isChecked: boolean }
+
+/** The number of requests that a process compares before its finding on leaks replaces that of earlier processes. */
+const DECIDING_REQUESTS = 200
 
 /** The sampled accesses to a key pattern or route. `epoch`: the zero of the clock that times them, in milliseconds since 1970. */
 export interface AccessRecord { readonly accesses: SampledAccesses; readonly epoch: number }
@@ -37,6 +45,8 @@ export class RouteObservation {
   /** The numbers of earlier processes whose state this process continues; `undefined`: there are none. */
   #earlier: MeasuredNumbers | undefined
   #earlierRequests = 0
+  /** The time of the last request by the stopwatch, also of an earlier process; `-Infinity`: none is known. */
+  lastRead = -Infinity
 
   /**
    * Makes an observation without requests.
@@ -52,8 +62,12 @@ export class RouteObservation {
 
   get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes + (this.#record?.accesses.bytes ?? 0) }
 
+  /** The record of the accesses; `undefined`: the accesses are not recorded. */
+  get accesses (): SampledAccesses | undefined { return this.#record?.accesses }
+
   noteRead (hash: number, keyLength: number, now: number): void {
     this.#keyLength += keyLength
+    this.lastRead = now
     this.#note(READ, hash, now)
   }
 
@@ -109,14 +123,21 @@ export class RouteObservation {
     this.#record?.accesses.restore(accesses)
     await replay(this.curve, { recordings: [{ accesses, until }], time, strata: this.#strata, shift })
     this.curve.keys.replaceBy([keys])
+    this.lastRead = shift + time.at(lastReadOf(accesses, until))
     this.#earlier = numbers
     this.#earlierRequests = this.curve.requests
   }
 
-  /** Returns the part of the advisor's state about this key pattern or route; `undefined`: the accesses are not recorded. */
-  state (staleTolerance: number, loads?: LoadObservation): SubjectState | undefined {
+  /**
+   * Returns the part of the advisor's state about this key pattern or route; `undefined`: the accesses are not recorded.
+   * @param span the span in which this process has observed so far
+   */
+  state (staleTolerance: number, span: Span, loads?: LoadObservation): SubjectState | undefined {
     if (this.#record === undefined) return undefined
-    return { numbers: this.#numbers(staleTolerance, loads), keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }
+    const decides = this.#decides(loads)
+    const own = Object.fromEntries(FINDINGS.filter((finding) => decides[finding]).map((finding) => [finding, span]))
+    const numbers = { ...this.#numbers(staleTolerance, loads), decided: { ...this.#earlier?.decided, ...own } }
+    return { numbers, keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }
   }
 
   /**
@@ -131,10 +152,24 @@ export class RouteObservation {
 
   #numbers (staleTolerance: number, loads?: LoadObservation): MeasuredNumbers {
     const own = this.#ownNumbers(staleTolerance, loads)
-    return this.#earlier === undefined ? own : joinNumbers([this.#earlier, own], staleTolerance)
+    if (this.#earlier === undefined) return own
+    return replaceDecided(joinNumbers([this.#earlier, own], staleTolerance), own, this.#decides(loads))
   }
 
-  #ownNumbers (staleTolerance: number, loads?: LoadObservation): MeasuredNumbers {
+  /**
+   * Returns whether this process has observed enough to decide each finding: it made the finding itself, or its detector would have made it.
+   * A leak is looked for in at least as many requests as the earlier finding had pairs, since a leak of few users is found late.
+   */
+  #decides (loads?: LoadObservation): Decides {
+    const needed = Math.max(DECIDING_REQUESTS, this.#earlier?.leak?.pairs ?? 0)
+    return {
+      leak: this.leak.compared >= needed || this.leak.leak() !== undefined,
+      isNoise: this.leak.isNoiseKnown,
+      change: loads !== undefined && (loads.isChecked || loads.change !== undefined)
+    }
+  }
+
+  #ownNumbers (staleTolerance: number, { isChecked: _isChecked, ...loads }: Partial<LoadObservation> = {}): MeasuredNumbers {
     const requests = this.curve.requests - this.#earlierRequests
     const leak = this.leak.leak()
     const forecasts = this.staleness.forecast()

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { endOf, type AdviceState, type SubjectState } from './accesses/advice-state.js'
 import { SampledAccesses } from './accesses/sampled-accesses.js'
-import { TraceTime } from './accesses/trace-time.js'
+import { TraceTime, type Span } from './accesses/trace-time.js'
 import type { ReuseCurveOptions } from './curve/curve-options.js'
 import { RouteObservation, type AccessRecord, type LoadObservation } from './route-observation.js'
 
@@ -10,6 +10,13 @@ export const MAX_SUBJECTS = 16
 /** The maximum bytes of all records of accesses together. Each key pattern or route has one record; all have the same maximum length. */
 const MAX_RECORD_BYTES = 2 * 1024 * 1024
 const BYTES_PER_ACCESS = 9
+/**
+ * The milliseconds of observation without a request after which a key pattern or route gives its place to a new one. They are longer than a
+ * weekend.
+ */
+const UNUSED_MS = 3 * 86_400_000
+/** The number of requests left out for which unused key patterns or routes are searched once. */
+const LEFT_OUT_PER_SEARCH = 64
 
 /** The key patterns and routes that the advisor observes. */
 export class Subjects {
@@ -19,7 +26,7 @@ export class Subjects {
   leftOut = 0
   readonly #options: ReuseCurveOptions
   readonly #epoch: number | undefined
-  readonly #records: SampledAccesses[] = []
+  #records: SampledAccesses[] = []
 
   /**
    * Makes an empty set of observations.
@@ -35,12 +42,15 @@ export class Subjects {
   /** The size of the tables of all observed key patterns and routes, in bytes. */
   get bytes (): number { return this.all.reduce((sum, { bytes }) => sum + bytes, 0) }
 
-  /** Returns the observation of a key pattern or route, and creates it if necessary; `undefined`: the maximum number is reached. */
-  of (kind: RouteObservation['kind'], name: string): RouteObservation | undefined {
+  /**
+   * Returns the observation of a key pattern or route, and creates it if necessary; `undefined`: the maximum number is reached.
+   * @param now the present time by the stopwatch
+   */
+  of (kind: RouteObservation['kind'], name: string, now: number): RouteObservation | undefined {
     const known = kind === 'pattern' ? this.patterns : this.routes
     const observed = known.get(name)
     if (observed !== undefined) return observed
-    if (known.size >= MAX_SUBJECTS) {
+    if (known.size >= MAX_SUBJECTS && !this.#dropUnused(known, now)) {
       this.leftOut++
       return undefined
     }
@@ -48,6 +58,17 @@ export class Subjects {
     const made = new RouteObservation(kind, kind === 'route' ? `GET ${name}` : name, this.#options, record)
     known.set(name, made)
     return made
+  }
+
+  /** Drops the key pattern or route that was unused for the longest time, if that is long enough; returns whether one was dropped. */
+  #dropUnused (known: Map<string, RouteObservation>, now: number): boolean {
+    // Most of these requests are of key patterns or routes that are left out all the time, so the others are not searched for each of them.
+    if (this.leftOut % LEFT_OUT_PER_SEARCH !== 0) return false
+    const [name, unused] = [...known].reduce((one, other) => other[1].lastRead < one[1].lastRead ? other : one)
+    if (now - unused.lastRead < UNUSED_MS) return false
+    known.delete(name)
+    this.#records = this.#records.filter((record) => record !== unused.accesses)
+    return true
   }
 
   #recordOf (strata: readonly number[]): AccessRecord {
@@ -66,12 +87,13 @@ export class Subjects {
     const time = new TraceTime(state.spans)
     for (const subject of state.subjects) {
       const { kind, name } = subject.numbers
-      await this.of(kind, kind === 'route' ? name.replace(/^GET /, '') : name)?.restore(subject, endOf(state), time, now - time.length)
+      await this.of(kind, kind === 'route' ? name.replace(/^GET /, '') : name, now)?.restore(subject, endOf(state), time, now - time.length)
       await nextTurn()
     }
   }
 
-  states (staleTolerance: number, loadsOf: (pattern: string) => LoadObservation): SubjectState[] {
-    return this.all.flatMap((observed) => observed.state(staleTolerance, observed.kind === 'pattern' ? loadsOf(observed.name) : undefined) ?? [])
+  states (staleTolerance: number, span: Span, loadsOf: (pattern: string) => LoadObservation): SubjectState[] {
+    return this.all.flatMap((observed) =>
+      observed.state(staleTolerance, span, observed.kind === 'pattern' ? loadsOf(observed.name) : undefined) ?? [])
   }
 }

@@ -9,7 +9,9 @@ import { reportSchema } from './report-schema.js'
 import { ask, hintFor, pageOf, shown } from './server.js'
 
 /** The advice in the advisor's report of a running app. An app of an older release sends the text of the verdict without `judgement`. */
-type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
+type SentAdvice = Omit<Advice, 'judgement'> & {
+  readonly judgement?: { readonly kind: string; readonly reason?: string; readonly remedy?: string }
+}
 
 /**
  * Fetches the advisor's report of a running app; for several apps, fetches their sampled accesses and makes one report of them.
@@ -33,6 +35,6 @@ export async function reportOfApp ({ server, others }: AppSource, timeoutMs: num
 /** Returns the verdict of one row of advice. An unknown kind of verdict, from an app of another release, counts as `not enough data`. */
 function judgementOf ({ judgement, verdict }: SentAdvice): AdviceVerdict {
   const [text, ...rest] = verdict.split(': ')
-  const { kind, reason } = judgement ?? { kind: text, reason: rest.length === 0 ? undefined : rest.join(': ') }
-  return { kind: ADVICE_KINDS.find((known) => known === kind) ?? 'not enough data', reason }
+  const { kind, reason, remedy } = judgement ?? { kind: text, reason: rest.length === 0 ? undefined : rest.join(': '), remedy: undefined }
+  return { kind: ADVICE_KINDS.find((known) => known === kind) ?? 'not enough data', reason, remedy }
 }

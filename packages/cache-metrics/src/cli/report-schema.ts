@@ -6,6 +6,7 @@ const both = (arm: Parameters<typeof Type.Object>[0]) => Type.Array(Type.Object(
 }))
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 const maybe = Type.Optional(Type.Number())
+const text = Type.Optional(Type.String())
 
 /**
  * The schema of an advisor's report that comes from the network: the parts that are printed or decide the exit status. Other parts are
@@ -22,7 +23,7 @@ export const reportSchema = Type.Object({
     kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
     name: Type.String(),
     verdict: Type.String(),
-    judgement: Type.Optional(Type.Object({ kind: Type.String(), reason: Type.Optional(Type.String()) })),
+    judgement: Type.Optional(Type.Object({ kind: Type.String(), reason: text, remedy: text })),
     priority: Type.Optional(Type.String()),
     requestsPerHour: Type.Number(),
     meanSeconds: maybe,

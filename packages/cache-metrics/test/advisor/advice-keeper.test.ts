@@ -1,35 +1,19 @@
-import type { AdvicePlace, AdviceStore } from '@x/cache-core/suite'
+import type { AdviceStore } from '@x/cache-core/suite'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { nameOfSalt, type AdviceState } from '../../src/advisor/accesses/advice-state.js'
 import { AdviceKeeper } from '../../src/advisor/keeping/advice-keeper.js'
+import { FileStore } from '../../src/advisor/keeping/file-store.js'
 import { packState } from '../../src/advisor/keeping/packed-state.js'
+import { MemoryStore, SALT } from '../fixtures/memory-store.js'
 import { Processes } from '../fixtures/processes.js'
 
 const OPTIONS = { ttls: [60], entries: [100] }
-const SALT = 'the salt of the store'
 
 function stateOf (salt = SALT): AdviceState {
   return { ...new Processes(1, OPTIONS).states()[0]!, saltName: nameOfSalt(salt) }
-}
-
-/** A store in memory. `failure`: the error with which each call rejects. */
-class MemoryStore implements AdviceStore {
-  failure: Error | undefined
-  place: AdvicePlace | undefined = { slot: 3, state: undefined }
-  written: Uint8Array[] = []
-  released: number[] = []
-  isOurs = true
-  states: Uint8Array[] = []
-  #checked<T> (value: T): Promise<T> { return this.failure === undefined ? Promise.resolve(value) : Promise.reject(this.failure) }
-  salt (): Promise<string> { return this.#checked(SALT) }
-  take (): Promise<AdvicePlace | undefined> { return this.#checked(this.place) }
-  async write (_slot: number, _process: string, state: Uint8Array): Promise<boolean> {
-    if (await this.#checked(this.isOurs)) this.written.push(state)
-    return this.isOurs
-  }
-
-  async release (slot: number): Promise<void> { this.released.push(await this.#checked(slot)) }
-  others (): Promise<Uint8Array[]> { return this.#checked(this.states) }
 }
 
 /** Makes a keeper; returns its log lines, and the salts and earlier states with which it began observations. */
@@ -132,6 +116,27 @@ t.test('keep: with its slot taken by another process, which has its state, the p
   store.isOurs = true
   await keeper.close()
   t.same(store.released, [7])
+})
+
+t.test('keep: in a file, a process goes on with the last state of the one that it replaces, as with pm2 reload', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-advice-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const start = async () => {
+    const kept = keeperOf(t, new FileStore(join(folder, 'advice')), 'a salt of the app')
+    await kept.keeper.start()
+    return kept
+  }
+  const old = await start()
+  await old.keeper.keep()
+  const young = await start()
+  await old.keeper.close()
+  await young.keeper.keep()
+  await young.keeper.keep()
+  t.equal(young.begun.length, 2, 'it continues the state of the start, and then the last one')
+  t.same(young.lines, [])
+  const { mtimeMs } = statSync(join(folder, 'advice'))
+  await young.keeper.close()
+  t.ok(statSync(join(folder, 'advice')).mtimeMs > mtimeMs, 'it goes on writing')
 })
 
 t.test('start: with all slots taken the process observes, and one line says that nothing is kept', async (t) => {

@@ -5,6 +5,8 @@ import { basename, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FileStore } from '../../src/advisor/keeping/file-store.js'
 
+const LEASE_MS = 600_000
+
 async function pathOf (t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cache-advice-'))
   t.teardown(() => rm(folder, { recursive: true }))
@@ -16,7 +18,7 @@ t.test('write: the salt and the state are there for the next process, in a file 
   const first = new FileStore(path)
   t.equal(await first.salt('proposed'), 'proposed')
   t.same(await first.take(), { slot: 0, state: undefined })
-  for (const state of ['one', 'two']) t.ok(await first.write(0, '', Buffer.from(state)))
+  for (const state of ['one', 'two']) t.ok(await first.write(0, '', Buffer.from(state), LEASE_MS))
   t.equal((await stat(path)).mode & 0o777, 0o600)
   const second = new FileStore(path)
   t.equal(await second.salt('another'), 'proposed')
@@ -28,7 +30,7 @@ t.test('write: a salt that the app has is not in the file', async (t) => {
   const path = await pathOf(t)
   const store = new FileStore(path)
   await store.take()
-  await store.write(0, '', Buffer.from('state'))
+  await store.write(0, '', Buffer.from('state'), LEASE_MS)
   t.equal(await readFile(path, 'utf8'), 'cache-advice-1 -\nstate')
   t.equal(await new FileStore(path).salt('proposed'), 'proposed')
 })
@@ -40,21 +42,46 @@ for (const content of ['', 'name = value\n', 'cache-advice-2 salt\nstate', `cach
     const store = new FileStore(path)
     await t.rejects(store.salt('proposed'), /none of the advisor/)
     await t.rejects(store.take(), /none of the advisor/)
-    await t.rejects(store.write(0, '', Buffer.from('state')))
+    await t.rejects(store.write(0, '', Buffer.from('state'), LEASE_MS))
     t.equal(await readFile(path, 'utf8'), content)
   })
 }
 
-t.test('write: a file that another process has written to is not replaced', async (t) => {
+/** Writes a state as another process does, which last changed the file some milliseconds ago. */
+async function writeOther (path: string, state: string, ago: number): Promise<void> {
+  await writeFile(path, `cache-advice-1 proposed\n${state}`)
+  const at = (Date.now() - ago) / 1000
+  await utimes(path, at, at)
+}
+
+t.test('write: the last state of a process that is being replaced is continued, and the state goes on', async (t) => {
   const path = await pathOf(t)
   const store = new FileStore(path)
   await store.salt('proposed')
   await store.take()
-  await store.write(0, '', Buffer.from('one'))
-  await writeFile(path, 'cache-advice-1 proposed\nother')
-  await utimes(path, 1, 1)
-  await t.rejects(store.write(0, '', Buffer.from('two')), /another process writes/)
-  t.match(await readFile(path, 'utf8'), /other$/)
+  await writeOther(path, 'last', 1000)
+  t.notOk(await store.write(0, '', Buffer.from('one'), LEASE_MS))
+  t.equal(Buffer.from((await store.take()).state!).toString(), 'last')
+  for (const state of ['two', 'three']) t.ok(await store.write(0, '', Buffer.from(state), LEASE_MS))
+  t.match(await readFile(path, 'utf8'), /three$/)
+})
+
+t.test('write: a file that another process writes all the time is not replaced, until that process is silent', async (t) => {
+  const path = await pathOf(t)
+  const store = new FileStore(path)
+  await store.salt('proposed')
+  await store.take()
+  await store.write(0, '', Buffer.from('one'), LEASE_MS)
+  await writeOther(path, 'other', 1000)
+  t.notOk(await store.write(0, '', Buffer.from('two'), LEASE_MS))
+  await store.take()
+  await writeOther(path, 'another', 500)
+  await t.rejects(store.write(0, '', Buffer.from('two'), LEASE_MS), /another process writes/)
+  t.match(await readFile(path, 'utf8'), /another$/)
+  await writeOther(path, 'another', LEASE_MS + 1000)
+  t.notOk(await store.write(0, '', Buffer.from('two'), LEASE_MS))
+  await store.take()
+  t.ok(await store.write(0, '', Buffer.from('two'), LEASE_MS))
 })
 
 t.test('write: a failure leaves no file behind, which would have the salt', async (t) => {
@@ -63,7 +90,7 @@ t.test('write: a failure leaves no file behind, which would have the salt', asyn
   await store.take()
   await mkdir(path)
   await utimes(path, 0, 0)
-  await t.rejects(store.write(0, '', Buffer.from('state')))
+  await t.rejects(store.write(0, '', Buffer.from('state'), LEASE_MS))
   t.same(await readdir(dirname(path)), [basename(path)])
 })
 
@@ -81,7 +108,7 @@ t.test('salt: a file that cannot be read rejects', async (t) => {
   const path = await pathOf(t)
   const store = new FileStore(join(path, 'below', 'a', 'missing', 'folder'))
   t.equal(await store.salt('proposed'), 'proposed')
-  await t.rejects(store.write(0, '', Buffer.from('state')), { code: 'ENOENT' })
+  await t.rejects(store.write(0, '', Buffer.from('state'), LEASE_MS), { code: 'ENOENT' })
   await writeFile(path, 'cache-advice-1 salt\nstate')
   await chmod(path, 0o000)
   if (process.getuid?.() !== 0) await t.rejects(new FileStore(path).salt('proposed'), { code: 'EACCES' })

@@ -35,12 +35,21 @@ t.test('ledgerRows: a pattern that loses is named with its numbers, and comes fi
 
 t.test('ledgerRows: the hit rate from which a pattern pays makes it neither save nor lose', async (t) => {
   const load = 0.01
-  const { breakEvenHitRate } = ledgerRows([numbersOf({ meanLoadSeconds: load })])[0]!
+  const { breakEvenHitRate } = ledgerRows([numbersOf({ meanLoadSeconds: load, savedSeconds: 800 * load })])[0]!
   const misses = 1000 * (1 - breakEvenHitRate!)
   // The cost of a store is 0.003 s per miss, or 0.6 s for 200 misses.
   const cost = { read: 1, store: misses * 0.003, remove: 0.2, refresh: 0.2, serialize: 0 }
   const at = numbersOf({ hits: 1000 - misses, meanLoadSeconds: load, savedSeconds: (1000 - misses) * load, cost })
   t.ok(Math.abs(ledgerRows([at])[0]!.netSeconds!) < 1e-9)
+})
+
+t.test('ledgerRows: the verdict and the hit rate from which it pays agree, also if loads have become faster or slower', async (t) => {
+  for (const savedSeconds of [0.5, 1.9, 2.1, 60]) {
+    for (const hits of [800, 1000]) {
+      const [row] = ledgerRows([numbersOf({ savedSeconds, hits })])
+      t.equal(row!.verdict, row!.breakEvenHitRate! > hits / 1000 ? 'loses' : 'saves', row!.text)
+    }
+  }
 })
 
 t.test('ledgerRows: without a load the saving is not known, and no verdict is given', async (t) => {

@@ -33,6 +33,13 @@ t.test('toMarkdown: a table of patterns, one of routes, the gates, the plan, the
   for (const line of text.split('\n').filter((line) => line.startsWith('|'))) t.match(line, / \|$/)
 })
 
+t.test('toMarkdown: below a table is what would change its verdicts, except what is good', async (t) => {
+  const text = toMarkdown({ ...report, advice: advise([seenOf(), seenOf({ name: 'a|b', isNoise: true })]) })
+  t.match(text, / \|\n\nWhat would change the verdicts:\n\n- a\\\|b: Values without the parts that differ on every load, such as a time or a random id\n\n## /)
+  t.notMatch(text, '- item:')
+  t.notMatch(toMarkdown({ ...report, advice: advise([seenOf()]) }), 'What would change')
+})
+
 t.test('toMarkdown: what there is nothing of has no heading', async (t) => {
   t.notMatch(toMarkdown({ ...report, advice: [], gates: [], plan: undefined, notes: [] }), '##')
 })

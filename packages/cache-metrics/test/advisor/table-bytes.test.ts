@@ -33,7 +33,7 @@ t.test('bytes: a key pattern with any number of keys takes at most 100 kB, also 
 
 t.test('bytes: 16 key patterns with four tags per entry and 16 routes take at most 8 MB, with the records of all accesses', async (t) => {
   const subjects = new Subjects({}, 0)
-  for (let at = 0; at < 16; at++) for (const kind of ['pattern', 'route'] as const) subjects.of(kind, `${kind}${at}`)
+  for (let at = 0; at < 16; at++) for (const kind of ['pattern', 'route'] as const) subjects.of(kind, `${kind}${at}`, 0)
   for (let access = 0; access < 40_000; access++) for (const each of subjects.all) each.noteRead(hashKey(`${access}`), 5, access)
   const curves = subjects.all.reduce((sum, { curve }) => sum + curve.bytes, 0)
   const rest = subjects.all.reduce((sum, { staleness, leak }) => sum + staleness.bytes + leak.bytes, 0)

@@ -151,6 +151,16 @@ for (const [what, sent, status] of [
   })
 }
 
+t.test('report: what would change a verdict is passed on in each format', async (t) => {
+  const judgement = { kind: 'unsafe', reason: 'differs by user', remedy: 'A key that includes user' }
+  const row = { kind: 'pattern', name: 'item', verdict: 'unsafe: differs by user', judgement, requestsPerHour: 1, ttl: 1, entries: 1, hitRate: 0, margin: 0 }
+  const body = JSON.stringify({ version: 1, generatedAt: 'now', source: 'this process', observedSeconds: 1, requests: 1, verdict: 'no-go', advice: [row], gates: [], notes: [] })
+  const url = await answering(t, 200, body)
+  t.match(JSON.parse((await run(['report', '--app', url, '--format', 'json'])).stdout), { advice: [{ judgement }] })
+  t.match((await run(['report', '--app', url])).stdout, '\n- item: A key that includes user\n')
+  t.match((await run(['report', '--app', url, '--format', 'text'])).stdout, '\n- item: A key that includes user\n')
+})
+
 t.test('report: a server that is not there, hangs, or breaks off', async (t) => {
   const server = createServer((request, response) => {
     if (request.url!.startsWith('/hang')) return

@@ -5,11 +5,15 @@ import type { ReportWishes } from '../report/assemble.js'
 import type { GateNumbers } from '../report/go-no-go-gates.js'
 import type { Observation } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
+import type { Decided } from './findings.js'
 import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { Span } from './trace-time.js'
 
 /** The measured numbers of a key pattern or route, without its hit rates, which are computed from the sampled accesses. */
-export type MeasuredNumbers = Omit<Observation, 'points' | 'distinct' | 'oneHitShare' | 'seconds'>
+export interface MeasuredNumbers extends Omit<Observation, 'points' | 'distinct' | 'oneHitShare' | 'seconds'> {
+  /** The spans of the processes that decided the findings on the key pattern or route. */
+  readonly decided?: Decided | undefined
+}
 
 /** The part of an advisor's state that is about one key pattern or route. */
 export interface SubjectState {
@@ -71,11 +75,16 @@ export function movedBack (state: AdviceState, milliseconds: number): AdviceStat
     // The word of a tag is the hash of the tag and not a time, so it is not moved.
     words: saved.words.map((word, at) => saved.kinds[at]! >= TAG ? word : word - milliseconds)
   })
+  const moved = ([from, to]: Span): Span => [from - milliseconds, to - milliseconds]
   return {
     ...state,
-    spans: state.spans.map(([from, to]) => [from - milliseconds, to - milliseconds]),
+    spans: state.spans.map(moved),
     subjects: state.subjects.map((subject) => ({
       ...subject,
+      numbers: {
+        ...subject.numbers,
+        decided: Object.fromEntries(Object.entries(subject.numbers.decided ?? {}).map(([finding, span]) => [finding, moved(span)]))
+      },
       accesses: { strata: subject.accesses.strata.map(ring), invalidations: ring(subject.accesses.invalidations) }
     }))
   }

@@ -6,6 +6,7 @@ import type { Observation, StaleForecast } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
 import { provenTtl } from '../staleness/staleness-forecast.js'
 import { endOf, type AdviceState, type MeasuredNumbers, type SubjectState } from './advice-state.js'
+import { withoutSuperseded } from './decided.js'
 import { replay, type Recording } from './replay.js'
 import { JOINT_SAMPLE, strataOf } from './sampled-accesses.js'
 import { TraceTime } from './trace-time.js'
@@ -34,7 +35,8 @@ export async function jointParts (states: readonly AdviceState[], staleTolerance
     const curve = new ReuseCurve({ ttls, entries, sampleEntries, isCompact: false })
     await replay(curve, { recordings, time, strata: strataOf(entries) })
     curve.keys.replaceBy(of.map(({ subject }) => subject.keys))
-    observations.push({ ...joinNumbers(of.map(({ subject }) => subject.numbers), staleTolerance), seconds, ...estimatesOf(curve) })
+    const numbers = withoutSuperseded(of.map(({ subject, until }) => ({ numbers: subject.numbers, until })))
+    observations.push({ ...joinNumbers(numbers, staleTolerance), seconds, ...estimatesOf(curve) })
   }
   const numbers = { ...joinGates(states.map(({ gates }) => gates)), seconds, source: 'the processes' }
   return { observations, numbers, shadow: joinShadow(states) }
@@ -62,7 +64,10 @@ export function joinKeys (samples: readonly SubjectState['keys'][]): SubjectStat
   return joined.sampled
 }
 
-/** Joins the measured numbers of a key pattern or route from several processes, or from a process and earlier ones. */
+/**
+ * Joins the measured numbers of a key pattern or route from several processes. A finding of any process is in the result, the leak with the
+ * most pairs.
+ */
 export function joinNumbers (all: readonly MeasuredNumbers[], staleTolerance: number): MeasuredNumbers {
   if (all.length === 1) return all[0]!
   const { kind, name } = all[0]!

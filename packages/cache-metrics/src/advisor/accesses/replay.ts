@@ -63,6 +63,14 @@ function wholeSince (ring: SavedRing, until: number, time: TraceTime): number {
   return time.at(ring.words.length === 0 ? until : timeOf(ring.words[0]!, until))
 }
 
+/** Returns the time of the last recorded read of any key, in milliseconds since 1970; 0: there is none. */
+export function lastReadOf ({ strata }: SavedAccesses, until: number): number {
+  return Math.max(0, ...strata.map(({ kinds, words }) => {
+    const at = kinds.lastIndexOf(READ)
+    return at === -1 ? 0 : timeOf(words[at]!, until)
+  }))
+}
+
 /** Returns the time since 1970, at most `until`, of a word that contains it modulo 2^32 milliseconds (49 days). */
 function timeOf (word: number, until: number): number {
   return until - ((Math.floor(until) - word) >>> 0)

@@ -23,6 +23,7 @@ const bytes = Type.String({ maxLength: MAX_STATE_LENGTH, pattern: '^[A-Za-z0-9+/
 const ttls = Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: MAX_TTL }), { minItems: 1, maxItems: 32 })
 const sizes = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), { minItems: 1, maxItems: 32 })
 const time = Type.Number({ minimum: 0, maximum: MAX_TIME })
+const span = Type.Tuple([time, time])
 const ring = Type.Object({ isWhole: Type.Boolean(), kinds: bytes, hashes: bytes, words: bytes })
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 
@@ -39,7 +40,8 @@ const numbers = Type.Object({
   cookieShare: share,
   storableShare: Type.Optional(share),
   change: Type.Optional(name),
-  compared: Type.Optional(count)
+  compared: Type.Optional(count),
+  decided: Type.Optional(Type.Object({ leak: Type.Optional(span), isNoise: Type.Optional(span), change: Type.Optional(span) }))
 })
 
 const stateSchema = Type.Object({
@@ -47,7 +49,7 @@ const stateSchema = Type.Object({
   version: Type.Literal(VERSION),
   saltName: Type.String({ pattern: '^[0-9a-f]{16}$' }),
   origin: Type.String({ minLength: 1, maxLength: 64 }),
-  spans: Type.Array(Type.Tuple([time, time]), { maxItems: 64 }),
+  spans: Type.Array(span, { maxItems: 64 }),
   secondsBefore: count,
   ttls,
   entries: sizes,

@@ -13,13 +13,15 @@ const FOREIGN = 'the file is none of the advisor, and stays as it is'
 
 /**
  * The store for the advisor's state of one process, in a file that only the user of the process may read. A file of another kind, or one
- * that another process writes, is not changed.
+ * that another process writes all the time, is not changed.
  */
 export class FileStore implements AdviceStore {
   readonly #file: string
   #salt = NO_SALT
   /** The time at which this process last changed the file; 0: it has not changed the file. */
   #changedAt = 0
+  /** Whether this process has found a state of another process in the file, in place of its own. */
+  #hasYielded = false
 
   constructor (file: string) {
     this.#file = file
@@ -37,9 +39,21 @@ export class FileStore implements AdviceStore {
     return { slot: 0, state: found?.state }
   }
 
-  async write (_slot: number, _processId: string, state: Uint8Array): Promise<boolean> {
+  /**
+   * Replaces the state in the file. `false`: another process has written to it, and this process should continue the state in the file. So
+   * it is once, since a process that is being replaced writes its last state after its successor has started; and again after `leaseMs`
+   * without a write.
+   * @throws if another process writes to the file all the time
+   */
+  async write (_slot: number, _processId: string, state: Uint8Array, leaseMs: number): Promise<boolean> {
     const changedAt = (await this.#stat())?.mtimeMs
-    if (changedAt !== undefined && changedAt !== this.#changedAt) throw new Error('another process writes to the file, too: give each process a file of its own')
+    if (changedAt !== undefined && changedAt !== this.#changedAt) {
+      // A file of another kind is not continued, and the error says so.
+      await this.#read()
+      if (this.#hasYielded && Date.now() - changedAt < leaseMs) throw new Error('another process writes to the file, too: give each process a file of its own')
+      this.#hasYielded = true
+      return false
+    }
     const temporary = `${this.#file}.${randomUUID()}.tmp`
     try {
       await writeFile(temporary, Buffer.concat([Buffer.from(`${NAME} ${this.#salt}\n`), state]), { mode: 0o600, flag: 'wx' })

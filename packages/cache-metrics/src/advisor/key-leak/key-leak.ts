@@ -1,6 +1,7 @@
 import { FLOOR, KINDS, Suspects, UNKNOWN, type DimensionKind, type Dimensions, type Suspect } from './suspects.js'
 import { KeyRings } from './key-rings.js'
 import { LagCounts } from './lag-counts.js'
+import { NoisePairs } from './noise-pairs.js'
 import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 
 export type { DimensionKind, Dimensions } from './suspects.js'
@@ -30,8 +31,6 @@ const MAX_KEYS = 32
 const MAX_OBSERVATIONS = 24
 /** Seconds within which a changed value of a key counts as noise; after a longer time it counts as a change of the data. */
 const NOISE_WITHIN = 60
-const NOISE_PAIRS = 50
-const NOISE_SHARE = 0.95
 /**
  * The score of a dimension, the logarithm of the odds of a leak, from which the dimension is reported as missing in the key. By chance
  * alone it is reached with a probability of at most 10⁻⁶.
@@ -44,8 +43,6 @@ const FORGOTTEN_AT = 256
 const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
 /** The difference in quality (see `explanation`) below which two dimensions explain the different answers equally well. */
 const ALIKE = 0.02
-/** The number of pairs of requests compared for noise at which their counts are halved, so that recent traffic outweighs older traffic. */
-const HALVED_AT = 1024
 
 /** One request for a key, by which all suspects are judged: its answer (`print`), and how many requests ago the key had the same answer. */
 interface Request {
@@ -90,8 +87,8 @@ export class KeyLeak {
   /** The number of requests by their reach, the number of earlier requests that each could be compared with. */
   readonly #reaches: LagCounts
   #seen = 0
-  #noisePairs = 0
-  #noiseDiffering = 0
+  #compared = 0
+  readonly #noise = new NoisePairs()
 
   /**
    * Creates a detector of key leaks without requests.
@@ -114,13 +111,17 @@ export class KeyLeak {
     return this.#suspects.list.reduce((sum, { bytes }) => sum + bytes, shared)
   }
 
+  /** The number of requests that were compared with earlier requests for their key. */
+  get compared (): number { return this.#compared }
+
   /**
    * Whether values change at nearly every load with equal dimensions (a random id, the time of the load). No key makes such values
    * cacheable. `false` before 50 pairs of requests within a minute were compared.
    */
-  get noise (): boolean {
-    return this.#noisePairs >= NOISE_PAIRS && this.#noiseDiffering >= NOISE_SHARE * this.#noisePairs
-  }
+  get noise (): boolean { return this.#noise.isNoise }
+
+  /** Whether enough pairs of requests were compared for `noise`. */
+  get isNoiseKnown (): boolean { return this.#noise.isKnown }
 
   /**
    * Notes one request that loaded its value. An absent dimension counts as a value of its own. `Suspects` chooses the observed
@@ -145,6 +146,7 @@ export class KeyLeak {
     this.#reaches.add(slot, reach)
     rings.push(slot, nowSeconds)
     this.#seen++
+    if (reach > 0) this.#compared++
     this.#reaches.age(slot, rings.requests(slot), this.#seen)
     for (const { lags } of this.#suspects.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
@@ -214,12 +216,7 @@ export class KeyLeak {
   #compareNoise (slot: number, context: number, nowSeconds: number, print: number, reach: number): void {
     const lag = this.#rings.lastOf(this.#contexts, slot, context, reach)
     if (lag === 0 || this.#rings.age(slot, lag, nowSeconds) > NOISE_WITHIN) return
-    this.#noisePairs++
-    if (this.#prints[this.#rings.at(slot, lag)] !== print) this.#noiseDiffering++
-    if (this.#noisePairs === HALVED_AT) {
-      this.#noisePairs /= 2
-      this.#noiseDiffering /= 2
-    }
+    this.#noise.add(this.#prints[this.#rings.at(slot, lag)] !== print)
   }
 
   #clear (slot: number): void {

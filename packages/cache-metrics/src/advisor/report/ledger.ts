@@ -80,14 +80,25 @@ function rowOf (numbers: LedgerNumbers): LedgerRow {
 }
 
 /**
- * The hit rate `h` at which `h × load = read + (1 - h) × store + others`. `load` is the mean duration of a load, `store` the cost per miss;
- * `read` and `others` (removals, refreshes) are costs per read. A higher hit rate therefore also lowers the cost of stores.
+ * The hit rate `h` at which `h × load = read + (1 - h) × store + others`. `load` is what a hit saves, `store` the cost per miss; `read` and
+ * `others` (removals, refreshes, without misses also stores) are costs per read. A higher hit rate therefore also lowers the cost of stores.
  */
-function breakEven ({ reads, hits, meanLoadSeconds, cost }: LedgerNumbers): number | undefined {
-  if (meanLoadSeconds === undefined || reads === 0) return undefined
+function breakEven (numbers: LedgerNumbers): number | undefined {
+  const { reads, hits, cost } = numbers
+  const load = savedPerHit(numbers)
+  if (load === undefined || reads === 0) return undefined
   const perMiss = reads === hits ? 0 : cost.store / (reads - hits)
-  const needed = (cost.read + cost.remove + cost.refresh) / reads + perMiss
-  return needed === 0 ? 0 : needed / (meanLoadSeconds + perMiss)
+  const others = cost.remove + cost.refresh + (reads === hits ? cost.store : 0)
+  const needed = (cost.read + others) / reads + perMiss
+  return needed === 0 ? 0 : needed / (load + perMiss)
+}
+
+/**
+ * Returns the seconds that a hit saves: the mean of the hits so far, as in the verdict, since loads may have become faster or slower; without
+ * hits the mean of the loads. `undefined`: no load succeeded.
+ */
+function savedPerHit ({ hits, savedSeconds, meanLoadSeconds }: LedgerNumbers): number | undefined {
+  return savedSeconds === undefined || hits === 0 ? meanLoadSeconds : savedSeconds / hits
 }
 
 function textOf (row: Omit<LedgerRow, 'text'>): string {
@@ -105,8 +116,9 @@ function textOf (row: Omit<LedgerRow, 'text'>): string {
 }
 
 /** Returns the sentence about the hit rate at which the cache begins to save, or to lose, time on a key pattern. */
-function remedyOf ({ breakEvenHitRate = 0, reads, hits, cost, meanLoadSeconds = 0 }: Omit<LedgerRow, 'text'>): string {
-  if (breakEvenHitRate > 1) return `No hit rate pays: a read of the cache takes ${seconds(cost.read / reads)}, a load ${seconds(meanLoadSeconds)}`
+function remedyOf (row: Omit<LedgerRow, 'text'>): string {
+  const { breakEvenHitRate = 0, reads, hits, cost } = row
+  if (breakEvenHitRate > 1) return `No hit rate pays: a read of the cache takes ${seconds(cost.read / reads)}, a load ${seconds(savedPerHit(row) ?? 0)}`
   return `It pays from ${percent(breakEvenHitRate)} hits on, and has ${percent(hits / reads)}`
 }
 

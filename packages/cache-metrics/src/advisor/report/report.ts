@@ -67,7 +67,9 @@ export function toMarkdown (report: Report): string {
   ]
   for (const [kind, title] of [['pattern', 'Key patterns'], ['route', 'Routes']] as const) {
     const rows = advice.filter((one) => one.kind === kind)
-    if (rows.length > 0) parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map((row) => rowOf(row).map(forMarkdown))))
+    if (rows.length === 0) continue
+    parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map((row) => rowOf(row).map(forMarkdown))))
+    parts.push(...remediesOf(rows))
   }
   if (shadow.length > 0) parts.push('## Shadow reads', shadow.map(({ text }) => listItem(text)).join('\n'))
   if (gates.length > 0) {
@@ -104,6 +106,12 @@ function rowOf (advice: Advice): string[] {
     savedSecondsPerHour === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`,
     verdict
   ]
+}
+
+/** Describes what would change each verdict that is not good. */
+function remediesOf (rows: readonly Advice[]): string[] {
+  const items = rows.flatMap(({ name, judgement: { kind, remedy } }) => kind === 'good' || remedy === undefined ? [] : listItem(`${name}: ${remedy}`))
+  return items.length === 0 ? [] : ['What would change the verdicts:', items.join('\n')]
 }
 
 function gateValue ({ value, unit }: Gate): string {
