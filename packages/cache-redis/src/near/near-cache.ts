@@ -95,6 +95,11 @@ export class NearCache {
     return ok({ value: shared, fresh: ttlLeft > 0, age: ageOf(ttlMs, ttlLeft) })
   }
 
+  /** Subtracts a read by `share` whose entry was not used, and which is therefore made again. */
+  decline (): void {
+    this.#hits--
+  }
+
   /** Returns the copy of an entry, fresh or stale, in the form that a read of Redis returns; `undefined`: the caller must read Redis. */
   find (key: string): FoundEntry | undefined {
     const now = this.#now()
