@@ -155,7 +155,7 @@ export class ResponseCache {
     if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
     const tags = this.#headers.tagsOf(request, route.policy)
     if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
-    const lesson = route.policy.early && refresh === undefined ? this.early.lessonOf(request, route, own.key, tags) : undefined
+    const lesson = route.policy.early && refresh === undefined ? this.early.lessonOf(request, route, own.requestKey, tags) : undefined
     own.enter(tags, lesson)
     const answering = this.#runner.answer(own)
     return answering === undefined ? undefined : failing(answering)

@@ -12,6 +12,7 @@ import { matches, readAtOf, timeOf } from '../../store/variants.js'
 import type { BodyTags } from '../body-tags.js'
 import type { EdgeHeaders } from '../edge-headers.js'
 import { configOf } from '../patches.js'
+import type { RequestKey } from '../request-key.js'
 import type { StoredResponses } from '../serve.js'
 import { isUnchanged, noteArrival, Origin } from './arrival.js'
 import { EarlyRequest } from './early-request.js'
@@ -100,7 +101,7 @@ export class EarlyAnswers {
    * that function once a stored response of the request exists; `undefined`: nothing is learned.
    * @param tags the tags of the policy for this request
    */
-  lessonOf (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): (() => void) | undefined {
+  lessonOf (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: RequestKey, tags: readonly string[]): (() => void) | undefined {
     const { raw } = request
     const { originalUrl } = raw as { originalUrl?: string }
     // The app's function `rewriteUrl` may rewrite the URL by any part of the request, so such requests are not learned.
@@ -114,7 +115,7 @@ export class EarlyAnswers {
     const origin = variant === undefined ? undefined : Origin.of(raw, 'ips' in request)
     if (origin === undefined) return undefined
     // The parts of the request are read before the handler runs, since some of them are then hidden from the handler.
-    const lesson = { url: raw.url!, variant: variant!, tags, place: { origin, route, key, host: request.host, config: configOf(request) } }
+    const lesson = { url: raw.url!, variant: variant!, tags, place: { origin, route, key: key.key, isCurrent: key.isCurrent, host: request.host, config: configOf(request) } }
     return () => side.targets.learn(lesson)
   }
 
@@ -161,6 +162,8 @@ export class EarlyAnswers {
     if (bypassOf(request.asRequest, policy, bypassRules) !== undefined) return false
     // A range must be cut from the body as the hooks of the app leave it, so a request for a range is not answered early.
     if (raw.headers.range !== undefined) return false
+    // The stored response of an earlier `No-Vary-Search` of the path may still be stored under the key that was learned.
+    if (target.place.isCurrent?.() === false) return false
     return this.#cache[useNow](target.place.key, request)
   }
 
