@@ -19,9 +19,9 @@ export interface RequestKey {
   keyFor? (response: Pick<StoredHead, 'headers'>): string | undefined
   /**
    * Whether a request with the same target would have this key now: `No-Vary-Search` of a later response of the path may change it. If the
-   * method is missing, the key never changes.
+   * function is missing, the key never changes.
    */
-  isCurrent? (): boolean
+  readonly isCurrent?: () => boolean
 }
 
 /** Computes the cache keys and tags of the requests of one app. */
