@@ -165,13 +165,15 @@ export class LeadingRun implements RunListener {
       await this.#keep(conclusion.response)
       return
     }
-    this.#note(conclusion.unstored)
+    this.#note(conclusion.unstored, conclusion.kind === 'uncacheable' ? conclusion.status : 0)
     flight.isAbandoned = conclusion.kind === 'abandoned'
     if (conclusion.kind === 'uncacheable') await this.#refuse(conclusion.status)
   }
 
-  #note ({ reason, vary = [] }: Unstored): void {
+  #note ({ reason, vary = [] }: Unstored, status: number): void {
     const { route, log } = this.#request
+    // A status from 400 on describes a fault of the client or the server, which need not be that of the next requests.
+    if (reason === 'status' && status >= 200 && status < 400) this.#settings.unstored.noteRepeated(route, reason, () => [String(status)], log)
     if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 

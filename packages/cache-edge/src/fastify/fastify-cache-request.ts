@@ -132,6 +132,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   noteStored (): void {
+    this.route.hasStored = true
     this.#whenStored?.()
   }
 
