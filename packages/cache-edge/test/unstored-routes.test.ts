@@ -202,7 +202,9 @@ t.test('a route with a wsHandler and store is logged once, since its responses a
   t.equal(said.length, 1)
 })
 
-const REPEATED: Array<[name: string, reason: string, causes: string[], setup: EdgeSetup & { cache?: EdgePolicy; headers?: (run: number) => Record<string, string> }, handler: Handler]> = [
+type RepeatedSetup = EdgeSetup & { headers?: (run: number) => Record<string, string> }
+
+const REPEATED: Array<[name: string, reason: string, causes: string[], setup: RepeatedSetup, handler: Handler]> = [
   ['redirects', 'status', ['302'], {}, (_request, reply) => reply.redirect('/other', 302)],
   ['no content', 'status', ['204'], {}, (_request, reply) => reply.code(204).send()],
   ['a misspelt host', 'host', ['exmaple.com'], { edge: { hosts: ['exmaple.com'] } }, () => 'x'],
