@@ -172,9 +172,8 @@ export class LeadingRun implements RunListener {
 
   #note ({ reason, vary = [] }: Unstored, status: number): void {
     const { route, log } = this.#request
-    // A status from 400 on describes a fault of the client or the server, which need not be that of the next requests.
-    if (reason === 'status' && status >= 200 && status < 400) this.#settings.unstored.noteRepeated(route, reason, () => [String(status)], log)
-    if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
+    if (reason === 'status') this.#settings.unstored.noteStatus(route, status, log)
+    else if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 
   /** Invalidates the stored response after a complete response of the handler that may not be stored (RFC 9111 §4.3.3). */

@@ -87,6 +87,12 @@ export class UnstoredRoutes {
     if (route.hasStored !== true) this.#repeated.note(route, reason, namesOf, log)
   }
 
+  /** Counts a response of a route that is not stored because of its status, as `noteRepeated` does; `0`: no such response was sent. */
+  noteStatus (route: StoredRoute, status: number, log: Log): void {
+    // A status from 400 on describes a fault of the client or the server, which need not be that of the next requests.
+    if (status >= 200 && status < 400) this.noteRepeated(route, 'status', () => [String(status)], log)
+  }
+
   /** Records that a response of a route could be stored. */
   noteStorable (route: StoredRoute): void {
     route.hasStored = true
