@@ -14,4 +14,4 @@ export {
   MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
 } from './contract/arguments.js'
 export { serializedBy, type Serializer, type Serializes } from './contract/isolation.js'
-export { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from './contract/sync-read.js'
+export { declineNear, readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from './contract/sync-read.js'

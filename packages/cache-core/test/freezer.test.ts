@@ -41,6 +41,14 @@ t.test('freeze: an object whose names are its own counts as the table that V8 ma
   t.ok(freezer.freeze({ 0: 1, 1: 1, 2: 1 }, true) < 120)
 })
 
+t.test('freeze: long names count, those of up to 64 characters once, longer ones in each object', async (t) => {
+  const freezer = new Freezer()
+  const [uuid, long] = ['67e55044-10b1-426f-9247-bb680e5fe0c8', 'x'.repeat(65)]
+  t.ok(freezer.freeze({ [uuid]: 1 }, true) > 200)
+  t.equal(freezer.freeze({ [uuid]: 2 }, true), 32)
+  for (let turn = 0; turn < 2; turn++) t.ok(freezer.freeze({ [long]: 1 }, true) > 200)
+})
+
 t.test('freeze: a value deeper than the stack is frozen to the end, and no RangeError', async (t) => {
   let deep: object = {}
   const end = deep

@@ -87,6 +87,7 @@ const kinds: Record<string, string> = {
   'a large object': "'page:' + i, { text: 'x'.repeat(2000) + i }",
   'a nested object': "'order:' + i, { id: i, price: i * 1.1, items: [{ sku: 'sku-' + i, n: 1, price: 1.5 }, { sku: 'sku-x-' + i, n: 2, price: 2.5 }], flags: [true, null] }",
   'an object whose names are ids': "'votes:' + i, Object.fromEntries(Array.from({ length: 10 }, (_, k) => ['id-' + (10 * i + k), k]))",
+  'an object whose names are UUIDs': "'votes:' + i, Object.fromEntries(Array.from({ length: 10 }, (_, k) => [String(10 * i + k).padStart(36, '01234567-9abc-def0-'), k]))",
   'a few bytes': "'bytes:' + i, Buffer.alloc(20, i)",
   'a stored response': "'edge:' + i, Buffer.alloc(1500, i), { ttl: 60, staleIfError: 60, tags: ['edge-uri:' + String(i).padEnd(43, 'x')] }"
 }

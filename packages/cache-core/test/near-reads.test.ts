@@ -1,5 +1,5 @@
 import { CacheRegistry, MemoryCache, NullCache, type Entry, type ReadHint, type Result } from '@x/cache-core'
-import { ok, readNear, shareNear, shareNow, STORED_NULL, useNow, type NearReads, type SharedEntry } from '@x/cache-core/implementing'
+import { declineNear, ok, readNear, shareNear, shareNow, STORED_NULL, useNow, type NearReads, type SharedEntry } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle, stateOf } from '@x/test-kit/deferred'
@@ -12,6 +12,8 @@ class NearCache extends SharedCache implements NearReads {
   readonly copies = new Map<string, unknown>()
   /** The hints of the reads that reached the store. */
   readonly hints: (ReadHint | undefined)[] = []
+  /** The number of reads by `shareNear` whose entry was used. */
+  shared = 0
 
   override getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
     if (hint?.near !== false && this.copies.has(key)) {
@@ -28,7 +30,12 @@ class NearCache extends SharedCache implements NearReads {
   }
 
   [shareNear] (key: string): Result<SharedEntry | null> | undefined {
+    if (this.copies.has(key)) this.shared++
     return this.copies.has(key) ? ok({ value: this.copies.get(key), fresh: true, age: 1 }) : undefined
+  }
+
+  [declineNear] (): void {
+    this.shared--
   }
 }
 
@@ -87,11 +94,23 @@ t.test('useNow: a read is counted and measured once if its entry is used, and no
   t.match(countsOf(registry, 'shared'), { hits: 1, misses: 0 })
   t.same(operated, ['getEntry'])
   t.same(seen, ['text', 'text'])
+  t.equal(cache.shared, 1, 'the cache itself counts the entry that was used')
   registry.register(new MemoryCache())
   await registry.active.set('key', Buffer.from('bytes'), {})
   t.equal(client[useNow]('key', using(true)), true, 'an implementation in this process')
   registry.rollout.percent = 0
   t.equal(client.withArm('control')[useNow]('key', using(true)), false, 'the control arm')
+})
+
+t.test('useNow: an entry that is not used, or does not pass the schema of its key pattern, is not counted by the near cache', (t) => {
+  const { cache, client } = setUp({ patterns: { user: { schema: (value: unknown) => value === 'right' } } } as object)
+  const use = { use: () => false }
+  for (const value of ['right', 'wrong']) {
+    cache.copies.set('user:1', value)
+    t.equal(client[useNow]('user:1', use), false)
+  }
+  t.equal(cache.shared, 0)
+  t.end()
 })
 
 t.test('get: the duration of a read from a copy is recorded once, and that of a look for a missing copy is not', async (t) => {

@@ -1,4 +1,5 @@
 import helmet from '@fastify/helmet'
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { isUsedIn, noncesOf } from '../src/rules/csp-nonce.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
@@ -37,6 +38,20 @@ t.test('@fastify/helmet without nonces: a page is stored', async (t) => {
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => reply.type('text/html').send('<p>'))
   await ask(app, '/')
   t.equal(isHit(await ask(app, '/')), true)
+})
+
+t.test('a page with a nonce in a meta tag is not stored, also as a stream, and the reason is said', async (t) => {
+  const warnings: Warning[] = []
+  const app = await buildEdge(t, { server: warningsTo(warnings) })
+  let run = 0
+  const page = () => `<meta http-equiv="Content-Security-Policy" content="script-src 'nonce-${++run}'"><script nonce="${run}"></script>`
+  app.get('/text', { config: { cache: { store: true } } }, async (_request, reply) => reply.type('text/html').send(page()))
+  app.get('/stream', { config: { cache: { store: true } } }, async (_request, reply) => reply.type('text/html').send(Readable.from([page()])))
+  for (const url of ['/text', '/stream']) {
+    for (let times = 0; times < 2; times++) t.match(await ask(app, url), { status: 200, cacheStatus: url === '/text' ? 'fastify; fwd=uri-miss; detail=csp-nonce' : /fwd=uri-miss/ })
+  }
+  t.equal(run, 4)
+  t.same(warnings.filter(({ reason }) => reason === 'csp-nonce').map(({ route }) => route), ['/text', '/stream'])
 })
 
 for (const where of ['onRequest', 'onSend', 'handler'] as const) {

@@ -150,3 +150,34 @@ for (const seam of BOTH) {
     t.equal(lines.filter((line) => line.includes('no end')).length, 1)
   })
 }
+
+t.test('early, by hook: a function that a hook put in place of end or writeHead gets a copy of the body and no flat list of fields', async (t) => {
+  for (const payload of ['page', Buffer.from('page')]) {
+    const heads: unknown[] = []
+    const app = await bare(t, 'hook', {
+      before: (app) => {
+        app.addHook('onRequest', async ({ headers }, { raw }) => {
+          const { end, writeHead } = raw
+          Object.assign(raw, {
+            writeHead (status: number, ...rest: unknown[]) {
+              heads.push(rest.at(-1))
+              return Reflect.apply(writeHead, raw, [status, ...rest]) as unknown
+            },
+            end (chunk?: unknown, ...rest: unknown[]) {
+              if (headers['x-fill'] !== undefined && Buffer.isBuffer(chunk)) chunk.fill('x')
+              return Reflect.apply(end, raw, [chunk, ...rest]) as unknown
+            }
+          })
+        })
+      }
+    })
+    app.get('/', async (_request, reply) => reply.type('text/plain').header('link', ['</a>', '</b>']).send(payload))
+    await send(app, {})
+    for (const fields of [['X-Fill: 1'], [], []]) {
+      const answer = await sendEarly(app, { headers: ['Host: a.example', ...fields] })
+      t.match(answer, { isEarly: true, body: fields.length === 1 && Buffer.isBuffer(payload) ? 'xxxx' : 'page' })
+    }
+    const early = heads.slice(1) as Record<string, unknown>[]
+    for (const head of early) t.match(head, { 'content-type': /^text\/plain/, 'cache-status': /hit/, link: ['</a>', '</b>'] })
+  }
+})

@@ -105,3 +105,22 @@ for (const seam of BOTH) {
     }
   })
 }
+
+for (const seam of BOTH) {
+  for (const later of [undefined, 'params=("utm")']) {
+    t.test(`early, by ${seam}: no early response by a No-Vary-Search that was ${later === undefined ? 'withdrawn' : 'changed'}`, async (t) => {
+      const app = await bare(t, seam, { policy: { store: 'by-response', noVarySearch: true, vary: ['accept'] } })
+      let field: string | undefined = 'params'
+      app.get('/a', async ({ url }, reply) => {
+        if (field !== undefined) reply.header('no-vary-search', field)
+        return reply.header('cache-control', 'max-age=60').send(url)
+      })
+      for (const isEarly of [false, false, true]) t.match(await sendEarly(app, { target: '/a?1' }), { body: '/a?1', isEarly })
+      for (const isEarly of [false, true]) t.match(await sendEarly(app, { target: '/a?2' }), { body: '/a?1', isEarly })
+      field = later
+      t.match(await sendEarly(app, { target: '/a?3', headers: ['Host: a.example', 'Accept: text/html'] }), { body: '/a?3', isEarly: false })
+      t.match(await sendEarly(app, { target: '/a?2' }), { body: '/a?2', isEarly: false }, 'as without early answers')
+      t.match(await sendEarly(app, { target: '/a?2' }), { body: '/a?2', isEarly: true })
+    })
+  }
+}

@@ -315,6 +315,24 @@ t.test('early: two apps of one process, with one factory, answer for themselves'
   for (const app of apps) t.equal(app.cacheEdge.earlyAnswers, 2)
 })
 
+t.test('early: each form of https and http2 makes the server that Fastify makes without a serverFactory', async (t) => {
+  for (const https of [undefined, null, false, true]) {
+    for (const http2 of [undefined, false, true]) {
+      const kindOf = (options: object): object => {
+        const given = { ...https !== undefined && { https }, ...http2 !== undefined && { http2 }, ...options }
+        const app = Fastify(given as object) as unknown as FastifyInstance
+        t.teardown(() => app.close())
+        return Object.getPrototypeOf(app.server) as object
+      }
+      // With http2, Fastify alone refuses `https: null`, which is no TLS in HTTP/1.
+      const own = http2 === true && https === null ? { https: false } : {}
+      const made = kindOf({ serverFactory: earlyServer() })
+      const expected = kindOf(own)
+      t.ok(http2 === true ? made.constructor.name === expected.constructor.name : made === expected, `https ${https}, http2 ${http2}`)
+    }
+  }
+})
+
 t.test('early: off by default, and for routes without it', async (t) => {
   const { app, early } = await build(t, { early: false })
   for (let times = 0; times < 4; times++) await send(app, {})

@@ -1,8 +1,10 @@
-import { MemoryCache, NullCache } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, NullCache } from '@x/cache-core'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { logTo, type LogLine } from '@x/test-kit/build-app'
 import { deferred, settle } from '@x/test-kit/deferred'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 
@@ -34,6 +36,20 @@ t.test('MemoryCache: a warning at start says that other processes do not hear of
     app.get('/', { config: { cache } }, async () => 'x')
     await app.ready()
     t.equal(lines.some(({ msg, level }) => level === 40 && WARNING.test(msg)), isWarned, JSON.stringify({ implementation, cache }))
+  }
+})
+
+t.test('a store that processes share: one line at start names the option app, unless the app has a name or stores nothing', async (t) => {
+  for (const [options, store, isSaid] of [[{}, true, 1], [{ app: 'shop' }, true, 0], [{}, false, 0]] as const) {
+    const lines: LogLine[] = []
+    const registry = new CacheRegistry()
+    registry.register(new SharedCache(new SharedStore(new FakeClock())))
+    const core = { implementation: undefined, registry } as object
+    const app = await buildEdge(t, { edge: options, core, server: { logger: logTo(lines) as object } })
+    app.get('/', { config: { cache: { store } } }, async () => 'x')
+    await app.ready()
+    t.equal(lines.filter(({ msg, level }) => level === 30 && /option app/.test(msg)).length, isSaid, JSON.stringify({ options, store }))
+    t.notOk(lines.some(({ msg }) => WARNING.test(msg)))
   }
 })
 

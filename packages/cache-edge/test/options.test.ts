@@ -3,6 +3,7 @@ import t from 'tap'
 import type { EdgePolicy } from '../src/index.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit, page } from './fixtures/page.js'
+import { warningsTo, type Warning } from './fixtures/warnings.js'
 
 const tags = (count: number): string[] => Array.from({ length: count }, (_none, at) => `tag:${at}`)
 
@@ -86,4 +87,24 @@ t.test('config.cache: false is taken', async (t) => {
   const app = await buildEdge(t, { edge: { rules: [{ prefix: '/' }] } })
   app.get('/a', { config: { cache: false } }, async () => 'x')
   t.equal((await ask(app, '/a')).headers['cache-control'], 'no-cache', 'for its computed tag alone')
+})
+
+t.test('a lifetime above a day, as one in milliseconds, is logged once for its rule or route, unless it is immutable', async (t) => {
+  const warnings: Warning[] = []
+  const rules = [
+    { prefix: '/long', maxAge: 300_000 }, { prefix: '/assets', maxAge: 31_536_000, immutable: true }, { prefix: '/day', maxAge: 86_400 },
+    { prefix: '/cdn', cdnMaxAge: 604_800 }
+  ]
+  const app = await buildEdge(t, { server: warningsTo(warnings), edge: { rules } })
+  for (const url of ['/long/a', '/long/b', '/assets/a', '/day/a', '/cdn/a']) app.get(url, async () => 'x')
+  app.get('/long/own', { config: { cache: { sMaxAge: 90_000, store: true } } }, async () => 'x')
+  app.get('/assets/own', { config: { cache: { maxAge: 900_000 } } }, async () => 'x')
+  app.get('/none', { config: { cache: { maxAge: 5 } } }, async () => 'x')
+  await app.ready()
+  t.match(warnings.filter(({ msg }) => msg.includes('milliseconds')), [
+    { maxAge: 300_000, msg: /the rule "\/long" is 3\.5 days.*seconds.*immutable/ },
+    { cdnMaxAge: 604_800, msg: /the rule "\/cdn"/ },
+    { sMaxAge: 90_000, msg: /the route "\/long\/own"/ }
+  ])
+  t.equal(warnings.filter(({ msg }) => msg.includes('milliseconds')).length, 3)
 })

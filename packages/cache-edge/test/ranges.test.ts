@@ -121,7 +121,7 @@ t.test('a range is cut from the body that the onSend hooks made', { skip: early.
   t.match(await part(app, 'bytes=0-6'), { status: 206, body: 'hook: b', headers: { 'content-range': 'bytes 0-6/10' } })
 })
 
-t.test('§14.1.2 a range of a compressed response is one of its compressed bytes', async (t) => {
+t.test('§14.1.2 a range of a compressed response is one of its compressed bytes', { skip: early.skip('hooks') }, async (t) => {
   const app = await buildEdge(t, { compress: 'after' })
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => reply.type('text/plain').send(PAGE))
   for (let times = 0; times < 2; times++) await ask(app, '/')

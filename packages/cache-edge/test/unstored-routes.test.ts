@@ -201,3 +201,40 @@ t.test('a route with a wsHandler and store is logged once, since its responses a
   t.match(said, [{ route: '/both', msg: /are not stored/ }])
   t.equal(said.length, 1)
 })
+
+type RepeatedSetup = EdgeSetup & { headers?: (run: number) => Record<string, string> }
+
+const REPEATED: Array<[name: string, reason: string, causes: string[], setup: RepeatedSetup, handler: Handler]> = [
+  ['redirects', 'status', ['302'], {}, (_request, reply) => reply.redirect('/other', 302)],
+  ['no content', 'status', ['204'], {}, (_request, reply) => reply.code(204).send()],
+  ['a misspelt host', 'host', ['exmaple.com'], { edge: { hosts: ['exmaple.com'] } }, () => 'x'],
+  ['a gateway with a token', 'personal', ['header authorization'], { headers: () => ({ authorization: 'Bearer s3cret' }) }, () => 'x'],
+  ['analytics', 'personal', ['cookie _ga'], { edge: { ignoreCookies: ['seen'] }, headers: (run) => ({ cookie: `seen=1; _ga=s3cret${run}; x${run}=1` }) }, () => 'x']
+]
+
+for (const [name, reason, causes, { headers = () => ({}), ...setup }, handler] of REPEATED) {
+  t.test(`never stored after twenty requests: ${reason} is said once, with names and no values (${name})`, async (t) => {
+    const { app, warnings } = await build(t, handler, setup)
+    for (let run = 1; run <= 41; run++) {
+      t.match((await ask(app, `/page/${run}`, headers(run))).cacheStatus, new RegExp(`detail=${reason}`))
+      t.equal(warnings().length, run < 20 ? 0 : 1)
+    }
+    t.match(warnings(), [{ route: '/page/*', reason, causes, msg: { personal: /ignoreCookies.*sameForAll/, host: /hosts/, status: /statuses/ }[reason]! }])
+    t.notMatch(JSON.stringify(warnings()), 's3cret')
+  })
+}
+
+t.test('a route that has stored or served a response has no warning, whatever its next requests are', async (t) => {
+  const { app, warnings } = await build(t, ({ url }, reply) => url === '/page/plain' ? 'x' : reply.redirect('/other', 302))
+  await ask(app, '/page/plain')
+  for (let run = 0; run < 25; run++) await ask(app, '/page/1', { authorization: 'Bearer x' })
+  for (let run = 0; run < 25; run++) await ask(app, '/page/2')
+  t.same(warnings(), [])
+})
+
+t.test('errors and reasons that change have no warning: one request may be the last of its kind', async (t) => {
+  const { app, warnings } = await build(t, ({ url }, reply) => url === '/page/error' ? reply.code(404).send('x') : reply.redirect('/other', 302))
+  for (let run = 0; run < 25; run++) await ask(app, '/page/error')
+  for (let run = 0; run < 40; run++) await ask(app, '/page/1', run % 19 === 18 ? { authorization: 'Bearer x' } : {})
+  t.same(warnings(), [])
+})

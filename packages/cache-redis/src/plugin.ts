@@ -1,7 +1,7 @@
 import { ensureCore, OptionInvalid } from '@x/cache-core/suite'
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { PLUGIN_DEFAULTS, type CacheRedisOptions, type RedisCacheOptions } from './options.js'
+import { PLUGIN_DEFAULTS, redisPluginSchema, redisSchema, type CacheRedisOptions, type RedisCacheOptions } from './options.js'
 import { RedisCache, type RedisStatus } from './redis-cache.js'
 
 export type { CacheRedisOptions }
@@ -13,6 +13,8 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const { enabled = PLUGIN_DEFAULTS.enabled, rollout, patterns, ...rest } = raw
   if (typeof enabled !== 'boolean') throw new OptionInvalid('enabled', typeof enabled, 'true or false')
   const options = Object.fromEntries(Object.entries(rest).filter(([name]) => !FASTIFY_KEYS.has(name))) as RedisCacheOptions
+  // The names are checked where Redis is switched off, too: a misspelt option would show only in production.
+  refuseUnknown(options)
   const core = await ensureCore(fastify)
   if (!enabled || !core.isEnabled) return
   const log = new StateLog(fastify.log, () => core.announce())
@@ -52,6 +54,11 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
 
 /** The plugin that makes a `RedisCache` the implementation of `fastify.cache`. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
+
+function refuseUnknown (options: object): void {
+  const unknown = Object.entries(options).find(([name, value]) => value !== undefined && !Object.hasOwn(redisSchema.properties, name))
+  if (unknown !== undefined) throw new OptionInvalid(unknown[0], 'an unknown option', Object.keys(redisPluginSchema.properties).join(', '))
+}
 
 /** Logs each change of the cache's state in one line; single operations are not logged. */
 class StateLog {

@@ -1,7 +1,7 @@
 import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, SerializerName, SetItem, SetOptions, Tags } from '@x/cache-core'
 import {
   checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkTtl, checkValue, DONE, err, MAX_TTL, ok, readNear, serializedBy,
-  shareNear, type CacheLeases, type NearReads, type Serializer, type Serializes
+  declineNear, shareNear, type CacheLeases, type NearReads, type Serializer, type Serializes
 } from '@x/cache-core/implementing'
 import { monotonicClock, type AdviceStore, type RolloutStore } from '@x/cache-core/suite'
 import { compose, type RedisParts } from './compose.js'
@@ -25,9 +25,10 @@ export class RedisCache implements Cache, Partial<NearReads>, Serializes {
   readonly name = 'redis'
   readonly tags: Tags
   readonly leases: CacheLeases
-  // The methods `readNear` and `shareNear` exist only with the option `near`, so that without this option no read looks for a copy.
+  // The methods for near copies exist only with the option `near`, so that without this option no read looks for a copy.
   declare [readNear]?: NearReads[typeof readNear]
   declare [shareNear]?: NearReads[typeof shareNear]
+  declare [declineNear]?: () => void
   readonly #parts: RedisParts
   // The service and the entries are private fields, so that a read needs fewer property accesses.
   readonly #service: Service
@@ -47,6 +48,7 @@ export class RedisCache implements Cache, Partial<NearReads>, Serializes {
     if (near === undefined) return
     this[readNear] = (key) => this.#service.isUp ? near.read(key) : undefined
     this[shareNear] = (key) => this.#service.isUp ? near.share(key) : undefined
+    this[declineNear] = () => near.decline()
   }
 
   /** Waits until Redis is in service, for `ms` milliseconds at most; resolves with `true` if Redis is in service. */

@@ -308,3 +308,13 @@ t.test('near: messages about other keys, and names that are no entries, remove n
   near.forgetNames([nameOf('a:b:c')])
   t.equal(read('a:b:c'), undefined)
 })
+
+t.test('decline: a copy that was read by share and not used is no hit', async (t) => {
+  const { near, hold, read } = setUp()
+  await hold('key', 'value')
+  t.match(near.share('key'), { ok: true })
+  near.decline()
+  t.equal(near.status.hits, 0)
+  read('key')
+  t.equal(near.status.hits, 1)
+})

@@ -64,3 +64,11 @@ t.test('cacheRedis that is switched off beside another implementation: fine', as
   t.equal(app.cache.registry.active.implName, 'MemoryCache')
   await start(t, [core({ implementation: 'redis' }), redis({ enabled: false })])
 })
+
+t.test('a misspelt option is refused, also where cacheRedis is switched off', async (t) => {
+  for (const options of [{ enabled: false }, { enabled: true }]) {
+    await t.rejects(start(t, [core({ implementation: 'redis' }), redis({ ...options, urll: url } as never)]), { code: 'CACHE_ERR_OPTION_INVALID', message: /urll.*unknown option/ })
+  }
+  await start(t, [core({ implementation: 'redis' }), redis({ enabled: false, urll: undefined } as never)])
+  await start(t, [redis({ enabled: false, patterns: {}, rollout: { percent: 5 }, prefix: '/x', logLevel: 'warn' } as never)])
+})

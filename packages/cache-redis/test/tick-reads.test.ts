@@ -164,6 +164,31 @@ t.test('an MGET that fails without an answer, as one that is too large for a tim
   t.same(sizes, [64, 8, 1, 1])
 })
 
+t.test('many MGETs fail without an answer, as while Redis is paused: afterwards reads are answered, and a few answers, misses too, end the small MGETs', async (t) => {
+  const { client, reads } = make()
+  for (const name of names(80)) client.values.set(name, Buffer.alloc(10))
+  for (let turn = 0; turn < 40; turn++) await readAll(reads, names(65))
+  client.failWith = new Error('Command timed out')
+  for (let turn = 0; turn < 1100; turn++) await Promise.allSettled(names(2).map((name) => reads.read(name)))
+  client.failWith = undefined
+  client.commands.length = 0
+  t.same(await readAll(reads, names(3)), [Buffer.alloc(10), Buffer.alloc(10), Buffer.alloc(10)])
+  t.same(client.commands.slice(1), [['MGET', 'key 1'], ['MGET', 'key 2']])
+  const missing = Array.from({ length: 9 }, (_, at) => `missing ${at}`)
+  for (let turn = 0; turn < 3; turn++) await readAll(reads, missing)
+  client.commands.length = 0
+  await readAll(reads, names(65))
+  t.same(client.commands.slice(1).map((command) => command.length - 1), [64])
+})
+
+t.test('values without a size, as a proxy or a client of the app may give: the next reads are answered', async (t) => {
+  const { client, reads } = make()
+  client.answer = [7, { a: 1 }]
+  await readAll(reads, names(3))
+  client.answer = undefined
+  t.same(await readAll(reads, names(3)), [null, null, null])
+})
+
 t.test('the connection fails during an MGET: all its reads reject with that error, and none is sent again', async (t) => {
   const { client, reads } = make()
   client.failWith = new Error('Connection is closed.')

@@ -38,10 +38,18 @@ export const readNear = Symbol.for('@x/cache-core.readNear')
  */
 export const shareNear = Symbol.for('@x/cache-core.shareNear')
 
+/**
+ * The name of the method by which the caller of `shareNear` gives an entry back that it did not use, so that the near cache does not count
+ * the read: the caller reads the key again, on another path. Call it in the turn of the event loop in which `shareNear` was called.
+ */
+export const declineNear = Symbol.for('@x/cache-core.declineNear')
+
 /** An implementation that holds copies of some of its entries in this process. */
 export interface NearReads {
   [readNear]<T> (key: string): Result<T | null> | undefined
   [shareNear] (key: string): Result<SharedEntry | null> | undefined
+  /** Absent: the implementation counts no reads of its copies. */
+  [declineNear]? (): void
 }
 
 /** An implementation whose calls have taken effect when they return; their results may still be promises. */

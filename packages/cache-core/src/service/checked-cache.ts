@@ -1,7 +1,7 @@
 import type { Cache, CacheLeases, Entry, LeaseOptions, Lock, LockOptions, Lease, ReadHint, SetItem, SetOptions } from '../contract/cache.js'
 import { schemaRefused } from '../contract/errors.js'
 import { DONE, err, MISS, STORED_NULL, type Result } from '../contract/result.js'
-import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
+import { declineNear, readNear, readNow, shareNear, shareNow, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import { NULL_MARKER } from './implementation-result.js'
 import type { KeyRule, KeyRules } from './key-rule.js'
@@ -54,6 +54,10 @@ export class CheckedCache implements KeyedCalls, KeyedLeaseCalls, Immediate, Nea
     const rule = this.#rules.ruleOf(key)
     const result = (this.#impl as Cache & NearReads)[shareNear](keyBy(rule, key))
     return result === undefined ? undefined : this.#checkedEntry(rule, result)
+  }
+
+  [declineNear] (): void {
+    (this.#impl as Cache & NearReads)[declineNear]?.()
   }
 
   get<T> (key: string): Promise<Result<T | null>> {

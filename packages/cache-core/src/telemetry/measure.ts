@@ -1,5 +1,5 @@
 import type { Result } from '../contract/result.js'
-import { readNear, readNow, shareNear, shareNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
+import { declineNear, readNear, readNow, shareNear, shareNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
 import { readStopwatch, type Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
@@ -56,7 +56,7 @@ export function readMeasured<M extends keyof Immediate> (
  * Returns the result of a read from the near cache; its duration is recorded if the registry measures durations. The result is `undefined`,
  * and no duration is recorded, if the near cache has no such entry.
  */
-export function readNearMeasured<M extends keyof NearReads> (
+export function readNearMeasured<M extends typeof readNear | typeof shareNear> (
   service: MeasuredService, stats: ImplStats, near: NearReads, method: M, key: string
 ): ReturnType<NearReads[M]> {
   if (!service.stats.measuresDurations) return near[method](key) as ReturnType<NearReads[M]>
@@ -78,7 +78,10 @@ export function useMeasured (
   const began = isMeasured ? readStopwatch(service.clock) : 0
   const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
   const took = isMeasured ? readStopwatch(service.clock) - began : 0
-  if (result?.ok !== true || result.value === null || !user.use(result.value)) return undefined
+  if (result?.ok !== true || result.value === null || !user.use(result.value)) {
+    if (immediate === undefined && result !== undefined) near![declineNear]?.()
+    return undefined
+  }
   if (isMeasured) noteRead(service, stats, 'getEntry', took / 1000, key)
   return result
 }

@@ -14,6 +14,8 @@ export interface StoredRoute<R = never> {
   readonly policy: Policy<R>
   /** The constraints of Fastify that distinguish the route from others of the same URL, as text; `''`: the route has no constraint. */
   readonly choice: string
+  /** Whether a response of the route has been stored or served from the store since the start of the process. */
+  hasStored?: boolean
 }
 
 /** The properties by which requests are compared: if they are equal in two requests, the handler sees the same parts of both. */

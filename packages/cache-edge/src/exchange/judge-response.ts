@@ -3,7 +3,7 @@ import { formatHttpDate, freshnessOf, notStored, parseVary, variantOf, type Fres
 import type { IncomingHttpHeaders } from 'node:http'
 import { labelsIn, type RecordedResponse, type Final } from './recorded-response.js'
 import { maySelect } from '../rules/visibility.js'
-import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
+import { hasNonceInMeta, isUsedIn, noncesOf } from '../rules/csp-nonce.js'
 import { groupsIn } from '../rules/cache-groups.js'
 import type { Policy } from '../rules/policy.js'
 import { groupTag, type TargetUri } from '../store/cache-key.js'
@@ -59,7 +59,7 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   // The reasons `serializer` (a hook serialised the body for this client) and `csp-nonce` are checked first, since only a change of the app
   // can remove their cause, whatever the lifetime of the response is.
   if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
-  if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
+  if (isUsedIn(noncesOf(headers), recorded) || hasNonceInMeta(recorded)) return { reason: 'csp-nonce' }
   const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }

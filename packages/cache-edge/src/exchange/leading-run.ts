@@ -165,14 +165,15 @@ export class LeadingRun implements RunListener {
       await this.#keep(conclusion.response)
       return
     }
-    this.#note(conclusion.unstored)
+    this.#note(conclusion.unstored, conclusion.kind === 'uncacheable' ? conclusion.status : 0)
     flight.isAbandoned = conclusion.kind === 'abandoned'
     if (conclusion.kind === 'uncacheable') await this.#refuse(conclusion.status)
   }
 
-  #note ({ reason, vary = [] }: Unstored): void {
+  #note ({ reason, vary = [] }: Unstored, status: number): void {
     const { route, log } = this.#request
-    if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
+    if (reason === 'status') this.#settings.unstored.noteStatus(route, status, log)
+    else if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 
   /** Invalidates the stored response after a complete response of the handler that may not be stored (RFC 9111 §4.3.3). */

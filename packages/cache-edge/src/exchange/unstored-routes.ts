@@ -1,6 +1,7 @@
 import type { UnstoredReason } from './judge-response.js'
 import { Notices, type Log } from '../lib/notices.js'
 import type { StoredRoute } from './cache-request.js'
+import { RepeatedReasons, type RepeatedReason } from './repeated-reasons.js'
 
 /** A lasting reason why responses of a route are not stored: the app must change its responses, or remove `store` from the route. */
 interface Lasting {
@@ -52,6 +53,7 @@ interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll:
 export class UnstoredRoutes {
   readonly #routes = new Map<string, Observed>()
   readonly #notices = new Notices()
+  readonly #repeated = new RepeatedReasons()
 
   /** Whether the handler of a route sees the whole request, and none of its responses is stored. */
   showsAll (route: StoredRoute): boolean {
@@ -76,8 +78,24 @@ export class UnstoredRoutes {
       `Cache: responses of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. As long as none can be, its handler sees the whole request, and they are private where they name no Cache-Control' : ''}`)
   }
 
+  /**
+   * Counts a request to a route whose response is not stored for a reason that depends on the request or the status, and logs the reason
+   * after many of them, unless the route has stored or served a response.
+   * @param namesOf returns the names of what causes the reason
+   */
+  noteRepeated (route: StoredRoute, reason: RepeatedReason, namesOf: () => readonly string[], log: Log): void {
+    if (route.hasStored !== true) this.#repeated.note(route, reason, namesOf, log)
+  }
+
+  /** Counts a response of a route that is not stored because of its status, as `noteRepeated` does; `0`: no such response was sent. */
+  noteStatus (route: StoredRoute, status: number, log: Log): void {
+    // A status from 400 on describes a fault of the client or the server, which need not be that of the next requests.
+    if (status >= 200 && status < 400) this.noteRepeated(route, 'status', () => [String(status)], log)
+  }
+
   /** Records that a response of a route could be stored. */
   noteStorable (route: StoredRoute): void {
+    route.hasStored = true
     const seen = this.#of(route)
     seen.hasStorable = true
     seen.isShownAll = false

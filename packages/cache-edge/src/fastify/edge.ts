@@ -1,4 +1,4 @@
-import { RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
+import type { Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import { takeUnnamed } from '../lib/unnamed-app.js'
 import { say, warn } from '../lib/notices.js'
@@ -8,6 +8,7 @@ import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
 import { SAFE_METHODS } from '../rules/methods.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
+import { announceStore } from './announce-store.js'
 import type { EarlyAnswers } from './early/early-answers.js'
 import type { Seam } from './early/seam.js'
 import { EdgeHeaders } from './edge-headers.js'
@@ -161,13 +162,7 @@ export class Edge {
     if (this.#saysNoCache) say(log, 'info', {}, 'Cache: a response with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
     this.#rules.announceUnused(log)
     if (this.early.hasRoutes) this.#startEarly(seam)
-    if (!this.#responses.hasRoutes) return
-    const { active, rollout } = this.#core.registry
-    if (!rollout.allows(RESPONSE_KEYS)) {
-      warn(log, {}, `Cache: no response is stored, since rollout.allow lacks "${RESPONSE_KEYS}", the key pattern of stored responses`)
-    } else if (active.isLocal) {
-      warn(log, {}, 'Cache: responses are stored in the memory of this process; other processes do not see its invalidations')
-    }
+    if (this.#responses.hasRoutes) announceStore(log, this.#core.registry, this.#isNamed)
   }
 
   #startEarly (seam: Seam | undefined): void {

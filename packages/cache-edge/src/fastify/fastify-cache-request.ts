@@ -57,7 +57,7 @@ export class FastifyCacheRequest implements CacheRequest {
   cache!: FastifyCache
   readonly #app: CacheRequests
   readonly #run: () => unknown
-  readonly #key: RequestKey
+  readonly requestKey: RequestKey
   /** The tags that the policy gives to this request. */
   #own: readonly string[] = NO_TAGS
   #whenStored: (() => void) | undefined
@@ -71,8 +71,8 @@ export class FastifyCacheRequest implements CacheRequest {
     this.policy = route.policy
     this.target = target
     this.refresh = refreshOf(request)
-    this.#key = app.keys.of(request, route, target)
-    this.key = this.#key.key
+    this.requestKey = app.keys.of(request, route, target)
+    this.key = this.requestKey.key
     this.#app = app
     this.#run = run
   }
@@ -88,7 +88,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   // The list of tags is made at each access, since a hit from memory needs no list.
-  get tags (): string[] { return [...this.#own, ...this.#key.tags] }
+  get tags (): string[] { return [...this.#own, ...this.requestKey.tags] }
 
   get groups (): readonly string[] { return this.#app.tagsAreGroups ? this.#own : NO_TAGS }
 
@@ -120,7 +120,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   keyFor (response: StoredHead): string | undefined {
-    return this.#key.keyFor === undefined ? this.key : this.#key.keyFor(response)
+    return this.requestKey.keyFor === undefined ? this.key : this.requestKey.keyFor(response)
   }
 
   hasLabelsOf ({ labels }: StoredHead): boolean {
@@ -132,6 +132,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   noteStored (): void {
+    this.route.hasStored = true
     this.#whenStored?.()
   }
 

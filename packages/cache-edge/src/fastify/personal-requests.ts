@@ -39,6 +39,20 @@ export class PersonalRequests {
     (request as Judged)[kReason] = 'personal'
   }
 
+  /**
+   * The names of what makes a request personal: its credential headers and cookies, or its user, certificate or validation error. Values
+   * are not named, since they may be secret.
+   */
+  causesOf (request: FastifyRequest, rule: RouteRule): string[] {
+    const headers = typeof rule === 'object' && rule.hasHeaderSchema() ? sentHeaders(request.raw) : request.raw.headers
+    return [
+      ...this.#credentials.namesIn(headers),
+      ...hasCertificate(request) ? ['client certificate'] : [],
+      ...hasUser(request) ? ['request.user'] : [],
+      ...request.validationError != null ? ['validation error'] : []
+    ]
+  }
+
   /** Whether the URL of a request is personal under any policy. A rewritten URL is personal if one of its two spellings is. */
   hasPersonalUrl ({ raw }: FastifyRequest): boolean {
     const { personal } = this.#core.registry

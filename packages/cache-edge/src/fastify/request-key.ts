@@ -17,6 +17,11 @@ export interface RequestKey {
    * under `key`.
    */
   keyFor? (response: Pick<StoredHead, 'headers'>): string | undefined
+  /**
+   * Whether a request with the same target would have this key now: `No-Vary-Search` of a later response of the path may change it. If the
+   * function is missing, the key never changes.
+   */
+  readonly isCurrent?: () => boolean
 }
 
 /** Computes the cache keys and tags of the requests of one app. */
@@ -41,6 +46,10 @@ export class RequestKeys {
     const own = this.#keyBy(variance, route, target) ?? key
     return {
       key: own,
+      isCurrent: () => {
+        const current = this.#variances.of(target)
+        return current === variance || (this.#keyBy(current, route, target) ?? key) === own
+      },
       tags: [...tags, pathTag(target)],
       keyFor: ({ headers }) => {
         const current = varianceIn(headers['no-vary-search'])

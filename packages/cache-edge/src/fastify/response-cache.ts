@@ -54,6 +54,7 @@ export class ResponseCache {
   readonly #requests: CacheRequests
   readonly #runner: ExchangeRunner
   readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  readonly #bypassCauses: { readonly personal: PersonalRequests; readonly hosts: ReadonlySet<string> | undefined }
   readonly early: EarlyAnswers
   hasRoutes = false
 
@@ -73,6 +74,7 @@ export class ResponseCache {
       hasOtherParameter: (request, { query }) => query !== undefined && this.#hasOtherParameter(request, query),
       isOtherHost: ({ host }) => hosts !== undefined && !hosts.has(host.toLowerCase())
     }
+    this.#bypassCauses = { personal, hosts }
     let hasWarned = false
     this.#runner = new ExchangeRunner(core, {
       ...limits,
@@ -137,11 +139,20 @@ export class ResponseCache {
     const refresh = refreshOf(request)
     if (refresh !== undefined) return refuse(refresh, reply)
     this.#responses.setStatus(reply, status)
+    this.#noteBypass(request, route, status.detail)
     if (SHOWN_ALL.has(status.detail ?? status.fwd!)) return run()
     const own = new FastifyCacheRequest(this.#requests, request, reply, route, run)
     if (this.#runner.unstored.showsAll(route)) return failing(this.#runner.lone.runShown(own, status))
     showAllBeforeSend(reply, own.show(undefined, CONDITIONAL))
     return run()
+  }
+
+  /** Counts a request that bypasses the stored responses for a reason that may apply to all requests of its route. */
+  #noteBypass (request: FastifyRequest, route: StoredRoute<FastifyRequest>, reason: string | undefined): void {
+    // The route of HEAD has stored nothing of its own, although that of GET may have.
+    if ((reason !== 'personal' && reason !== 'host') || request.method === 'HEAD') return
+    const { personal, hosts = [] } = this.#bypassCauses
+    this.#runner.unstored.noteRepeated(route, reason, () => reason === 'host' ? [...hosts] : personal.causesOf(request, route.policy), request.log)
   }
 
   /**
@@ -155,7 +166,7 @@ export class ResponseCache {
     if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
     const tags = this.#headers.tagsOf(request, route.policy)
     if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
-    const lesson = route.policy.early && refresh === undefined ? this.early.lessonOf(request, route, own.key, tags) : undefined
+    const lesson = route.policy.early && refresh === undefined ? this.early.lessonOf(request, route, own.requestKey, tags) : undefined
     own.enter(tags, lesson)
     const answering = this.#runner.answer(own)
     return answering === undefined ? undefined : failing(answering)

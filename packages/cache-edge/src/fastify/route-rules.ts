@@ -6,7 +6,7 @@ import { isRead } from '../rules/methods.js'
 import { toPolicy, type Policy, type RouteRule } from '../rules/policy.js'
 import { mayLieUnder, type Core } from '@x/cache-core/suite'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import { warn } from '../lib/notices.js'
+import { Notices, warn } from '../lib/notices.js'
 import { Constraints } from './constraints.js'
 
 interface PrefixRule {
@@ -15,12 +15,17 @@ interface PrefixRule {
   readonly shape: string | undefined
   readonly policy: EdgePolicy
 }
+/** The lifetimes of a policy that are given in seconds, and the longest one, in seconds, that needs no warning. */
+const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge'] as const
+const DAY = 86_400
 /** Matches a literal colon of a route's pattern, or a parameter with its name. */
 const COLONS = /::|:[^/:().?-]+/g
 
 /** The rules of an app by the prefix of a route's pattern, and the policies of its routes. */
 export class RouteRules {
   readonly #core: Core
+  readonly #log: FastifyBaseLogger
+  readonly #notices = new Notices()
   readonly #credentials: Credentials
   readonly #constraints: Constraints
   /** The rules of option `rules`, the one with the longest prefix first. */
@@ -39,13 +44,17 @@ export class RouteRules {
   constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, options: CacheEdgeOptions) {
     const { rules = [], constraintHeaders = {}, personal = [] } = options
     this.#core = core
+    this.#log = fastify.log
     this.#credentials = credentials
     this.#personal = personal
     this.#constraints = new Constraints(constraintHeaders, (name) => fastify.hasConstraintStrategy(name))
     const own = rules.map(({ prefix, exact = false, ...policy }) => ({ prefix, shape: exact ? shapeOf(prefix) : undefined, policy }))
     this.#rules = own.sort((a, b) => b.prefix.length - a.prefix.length)
     this.#unused = new Set(rules.map(({ prefix }) => prefix))
-    for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
+    for (const { prefix, policy } of this.#rules) {
+      toPolicy(`rule "${prefix}"`, policy, credentials)
+      this.#announceLong(`the rule "${prefix}"`, policy, policy)
+    }
   }
 
   /** The constraints by which Fastify selects the app's routes. */
@@ -100,7 +109,20 @@ export class RouteRules {
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
     if (own === false) return undefined
     if (own === undefined && rule === undefined) return undefined
+    this.#announceLong(`the route "${route.url}"`, own ?? {}, { ...rule?.policy, ...own })
     return toPolicy<FastifyRequest>(name, { ...rule?.policy, ...own }, this.#credentials)
+  }
+
+  /**
+   * Logs a lifetime above a day, which may have been meant in milliseconds. `immutable` says that it is meant.
+   * @param own the members that the rule or the route itself names
+   * @param policy the policy that applies
+   */
+  #announceLong (subject: string, own: EdgePolicy, policy: EdgePolicy): void {
+    const name = policy.immutable === true ? undefined : LIFETIMES.find((each) => (own[each] ?? 0) > DAY)
+    if (name === undefined) return
+    const seconds = own[name]!
+    this.#notices.warnOnce(this.#log, subject, { [name]: seconds }, `Cache: ${name} of ${subject} is ${(seconds / DAY).toFixed(1)} days; it is in seconds, not milliseconds. immutable: true with maxAge says that the response never changes`)
   }
 
   /**

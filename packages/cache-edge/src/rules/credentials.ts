@@ -36,10 +36,24 @@ export class Credentials {
     for (const name in headers) if (this.#lengths[name.length] === true && this.#names.has(name) && headers[name] !== undefined) return true
     const { cookie } = headers
     if (cookie === undefined) return false
-    return String(cookie).split(';').some((pair) => {
-      const name = COOKIE.exec(pair)?.groups!.name
-      return name === undefined ? !NO_COOKIE.test(pair) : !this.#ignored.has(name)
-    })
+    return String(cookie).split(';').some((pair) => this.#isCredential(pair))
+  }
+
+  /** The names of the credential headers and cookies in these headers; a cookie that parsers read in different ways has no name. */
+  namesIn (headers: HeaderFields): string[] {
+    const cookies = String(headers.cookie ?? '').split(';').filter((pair) => this.#isCredential(pair))
+    return [
+      ...[...this.#names].filter((name) => headers[name] !== undefined).map((name) => `header ${name}`),
+      ...cookies.map((pair) => {
+        const name = COOKIE.exec(pair)?.groups!.name
+        return name === undefined ? 'unreadable cookie' : `cookie ${name}`
+      })
+    ]
+  }
+
+  #isCredential (pair: string): boolean {
+    const name = COOKIE.exec(pair)?.groups!.name
+    return name === undefined ? !NO_COOKIE.test(pair) : !this.#ignored.has(name)
   }
 
   /**

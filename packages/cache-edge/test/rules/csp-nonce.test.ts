@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isUsedIn, noncesOf } from '../../src/rules/csp-nonce.js'
+import { hasNonceInMeta, isUsedIn, noncesOf } from '../../src/rules/csp-nonce.js'
 
 t.test('noncesOf: reads Content-Security-Policy and its report-only twin', async (t) => {
   t.same(noncesOf({}), [])
@@ -13,4 +13,24 @@ t.test('isUsedIn: a page may hold an escaped nonce, JSON only the nonce itself',
   t.equal(isUsedIn(['x'], { headers: { 'content-type': 'text/html' }, body }), true)
   t.equal(isUsedIn(['x'], { headers: { 'content-type': 'application/json' }, body }), false)
   t.equal(isUsedIn(['a'], { headers: { 'content-type': 'application/problem+json' }, body }), true)
+})
+
+t.test('hasNonceInMeta: a policy with a nonce in a meta tag of an HTML page, in each spelling, and nothing else', async (t) => {
+  const has = (body: string, type = 'text/html; charset=utf-8') => hasNonceInMeta({ headers: { 'content-type': type }, body: Buffer.from(body) })
+  for (const tag of [
+    '<meta http-equiv="Content-Security-Policy" content="script-src \'nonce-abc\'">',
+    "<meta content='default-src &#39;self&#39;; script-src &#39;nonce-abc&#39;'\n http-equiv='content-security-policy' />",
+    '<META HTTP-EQUIV=Content-Security-Policy CONTENT="script-src &#x27;NONCE-abc&#x27;">'
+  ]) {
+    t.equal(has(`<!doctype html><html><head>${tag}</head>`), true, tag)
+    for (const type of ['text/plain', 'application/json']) t.equal(has(tag, type), false, type)
+  }
+  for (const body of [
+    '<meta http-equiv="Content-Security-Policy" content="script-src \'sha256-abc\'"><p>a \'nonce-abc\'',
+    '<meta name="description" content="What \'nonce-abc\' is in a content-security-policy">',
+    '<p>nonce-abc', ''
+  ]) t.equal(has(body), false, body)
+  const began = performance.now()
+  has(`nonce-${'<meta '.repeat(200_000)}`)
+  t.ok(performance.now() - began < 5000, 'linear time')
 })

@@ -8,6 +8,8 @@ const MAX_VALUES = 64
 const TARGET_BYTES = 65_536
 /** The assumed size of a value in bytes, until values have been read. */
 const FIRST_BYTES = 8192
+/** The maximum number of values that one MGET reads after an MGET has failed without an answer. */
+const MAX_AFTER_FAILURE = 8
 /** Milliseconds after a refusal in which no MGET is sent. */
 const PAUSE_MS = 60_000
 
@@ -29,6 +31,8 @@ export class TickReads {
   #waiting: Waiting[] = []
   /** The moving average of the sizes in bytes of the values that were read; each MGET has a weight of a quarter. */
   #typicalBytes = FIRST_BYTES
+  /** The maximum number of values of an MGET at this time: each failure without an answer halves it, each answer doubles it. */
+  #maxValues = MAX_VALUES
 
   /**
    * Makes the reads of a client.
@@ -71,7 +75,7 @@ export class TickReads {
       this.#readEach(names, waiting)
       return
     }
-    const atOnce = Math.max(1, Math.min(MAX_VALUES, Math.floor(TARGET_BYTES / this.#typicalBytes)))
+    const atOnce = Math.max(1, Math.min(this.#maxValues, Math.floor(TARGET_BYTES / this.#typicalBytes)))
     for (let at = 0; at < names.length; at += atOnce) this.#readTogether(names.slice(at, at + atOnce), waiting.slice(at, at + atOnce))
   }
 
@@ -85,14 +89,16 @@ export class TickReads {
         this.#readEach(names, waiting, error)
         return
       }
-      // The answer may have been too large for the time limit, so the next MGETs read fewer values.
-      if (!isReply(error)) this.#typicalBytes = Math.max(FIRST_BYTES, this.#typicalBytes * 2)
+      // The answer may have been too large for the time limit, so the next MGETs read fewer values. This limit is no part of the moving
+      // average, which only answers with values would bring back: a server that is paused fails thousands of times.
+      if (!isReply(error)) this.#maxValues = Math.max(1, Math.min(MAX_AFTER_FAILURE, Math.floor(this.#maxValues / 2)))
       for (const { reject } of waiting) reject(error)
     })
   }
 
   /** Settles reads with the values of an MGET. A proxy may have put an error in place of a single value. */
   #settle (values: readonly (Buffer | Error | null)[], waiting: readonly Waiting[]): void {
+    this.#maxValues = Math.min(MAX_VALUES, this.#maxValues * 2)
     let [bytes, found] = [0, 0]
     for (const [at, { resolve, reject }] of waiting.entries()) {
       const value = values[at]!
@@ -101,7 +107,8 @@ export class TickReads {
         continue
       }
       resolve(value)
-      if (value === null) continue
+      // A client of the app's own may also give a value without a length, which must not make the average NaN.
+      if (!Buffer.isBuffer(value)) continue
       bytes += value.length
       found++
     }

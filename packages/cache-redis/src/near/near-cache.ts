@@ -95,6 +95,9 @@ export class NearCache {
     return ok({ value: shared, fresh: ttlLeft > 0, age: ageOf(ttlMs, ttlLeft) })
   }
 
+  /** Subtracts a read by `share` whose entry was not used, and which is therefore made again. */
+  decline (): void { this.#hits-- }
+
   /** Returns the copy of an entry, fresh or stale, in the form that a read of Redis returns; `undefined`: the caller must read Redis. */
   find (key: string): FoundEntry | undefined {
     const now = this.#now()
@@ -229,8 +232,7 @@ export class NearCache {
   }
 
   /** Returns the copy to be held of an entry; `undefined`: none, since its master is not known or its Redis key has no expiry. */
-  #toEntry ({ decoded, leftMs, place }: StoredEntry, value: unknown): NearEntry | undefined {
-    const { node, generation, name } = place
+  #toEntry ({ decoded, leftMs, place: { node, generation, name } }: StoredEntry, value: unknown): NearEntry | undefined {
     if (node === undefined || leftMs === undefined || leftMs <= 0) return undefined
     const { ttlMs, tags, ownServerId } = decoded
     const slot = this.#deps.connection.slotOf(name)

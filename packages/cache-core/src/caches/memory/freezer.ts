@@ -6,7 +6,8 @@ import { isOneByte } from '../../lib/own-text.js'
  * memory.
  */
 const MAX_SHARED = 10
-const MAX_REMEMBERED = 32
+/** The maximum length, in UTF-16 units, of a name that is recorded: a UUID has 36, a hash of 32 bytes in hexadecimal 64. */
+const MAX_REMEMBERED = 64
 const REMEMBERED = 4096
 
 /** Freezes values that were parsed from JSON, and counts the bytes that they use in the heap. */
@@ -66,7 +67,8 @@ export class Freezer {
   }
 
   #isKnown (text: string): boolean {
-    if (text.length > MAX_REMEMBERED) return true
+    // A longer name counts in each object, since too low a count would let the cache exceed `maxBytes`.
+    if (text.length > MAX_REMEMBERED) return false
     let hash = text.length
     for (let at = 0; at < text.length; at++) hash = Math.imul(hash, 31) + text.charCodeAt(at) | 0
     hash = (hash ^ hash >>> 15) & REMEMBERED - 1

@@ -12,12 +12,14 @@ import { matches, readAtOf, timeOf } from '../../store/variants.js'
 import type { BodyTags } from '../body-tags.js'
 import type { EdgeHeaders } from '../edge-headers.js'
 import { configOf } from '../patches.js'
+import type { RequestKey } from '../request-key.js'
 import type { StoredResponses } from '../serve.js'
 import { isUnchanged, noteArrival, Origin } from './arrival.js'
 import { EarlyRequest } from './early-request.js'
 import { EarlyTargets, type EarlyTarget } from './early-targets.js'
 import { PreparedAnswer } from './prepared-answer.js'
-import { Preparer, type PreparedAnswers } from './preparer.js'
+import { PreparedAnswers } from './prepared-answers.js'
+import { Preparer } from './preparer.js'
 
 type Raw = FastifyRequest['raw']
 /** The cache client with its method `useNow`, which passes an entry to `user`, and counts the read only if the entry was sent. */
@@ -39,7 +41,7 @@ export interface EarlyParts {
 /** The URLs that may be answered early for one method, and the prepared answers. */
 class MethodTargets {
   readonly targets = new EarlyTargets()
-  readonly prepared: PreparedAnswers = new WeakMap()
+  readonly prepared = new PreparedAnswers()
 }
 
 const NO_VARIANT = ''
@@ -100,7 +102,9 @@ export class EarlyAnswers {
    * that function once a stored response of the request exists; `undefined`: nothing is learned.
    * @param tags the tags of the policy for this request
    */
-  lessonOf (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): (() => void) | undefined {
+  lessonOf (
+    request: FastifyRequest, route: StoredRoute<FastifyRequest>, { key, isCurrent }: RequestKey, tags: readonly string[]
+  ): (() => void) | undefined {
     const { raw } = request
     const { originalUrl } = raw as { originalUrl?: string }
     // The app's function `rewriteUrl` may rewrite the URL by any part of the request, so such requests are not learned.
@@ -114,7 +118,8 @@ export class EarlyAnswers {
     const origin = variant === undefined ? undefined : Origin.of(raw, 'ips' in request)
     if (origin === undefined) return undefined
     // The parts of the request are read before the handler runs, since some of them are then hidden from the handler.
-    const lesson = { url: raw.url!, variant: variant!, tags, place: { origin, route, key, host: request.host, config: configOf(request) } }
+    const place = { origin, route, key, isCurrent, host: request.host, config: configOf(request) }
+    const lesson = { url: raw.url!, variant: variant!, tags, place }
     return () => side.targets.learn(lesson)
   }
 
@@ -161,19 +166,22 @@ export class EarlyAnswers {
     if (bypassOf(request.asRequest, policy, bypassRules) !== undefined) return false
     // A range must be cut from the body as the hooks of the app leave it, so a request for a range is not answered early.
     if (raw.headers.range !== undefined) return false
+    // The stored response of an earlier `No-Vary-Search` of the path may still be stored under the key that was learned.
+    if (target.place.isCurrent?.() === false) return false
     return this.#cache[useNow](target.place.key, request)
   }
 
   /** Answers with the stored response of an entry; if the entry is an index of variants, with the variant that the request selects. */
   readonly #use = (request: EarlyRequest, entry: SharedEntry): boolean => {
-    const prepared = this.#preparer.of(entry.value, request, this.#sideOf(request.raw)!.prepared)
+    const answers = this.#sideOf(request.raw)!.prepared
+    const prepared = this.#preparer.of(entry.value, request, answers)
     if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, request)
     if (prepared === undefined || request.variantKey !== undefined) return false
     const variant = prepared.variantOf(request)
     const own = prepared.keyOf(variant, request)
     request.variantKey = own
     if (!this.#cache[useNow](own, request)) return false
-    prepared.remember(variant, own)
+    answers.grow(prepared.remember(variant, own))
     this.#parts.runner.countVariant(own)
     return true
   }

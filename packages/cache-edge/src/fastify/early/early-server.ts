@@ -9,7 +9,7 @@ type ServerOptions = Pick<
   FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
 > & {
   readonly http?: object
-  readonly https?: object | true | null
+  readonly https?: object | boolean | null
   readonly http2?: boolean
   readonly http2SessionTimeout?: number
   readonly routerOptions?: { readonly constraints?: Strategies }
@@ -41,10 +41,10 @@ export function earlyServer (): EarlyServerFactory {
 
 /** Makes the server that Fastify would make of these options without a `serverFactory`. */
 function serverOf (options: ServerOptions, listener: RequestListener): Server {
-  const { http, http2, https, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0, maxRequestsPerSocket = 0 } = options
-  const secure = https === true ? {} : https
-  if (http2 === true) return http2Server(options, listener) as unknown as Server
-  const server = secure == null ? createServer(http ?? {}, listener) : createHttpsServer(secure, listener)
+  const { http, http2, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0, maxRequestsPerSocket = 0 } = options
+  const secure = secureOptionsOf(options)
+  if (http2) return http2Server(options, listener) as unknown as Server
+  const server = secure === undefined ? createServer(http ?? {}, listener) : createHttpsServer(secure, listener)
   server.keepAliveTimeout = keepAliveTimeout
   server.requestTimeout = requestTimeout
   server.setTimeout(connectionTimeout)
@@ -52,10 +52,15 @@ function serverOf (options: ServerOptions, listener: RequestListener): Server {
   return server
 }
 
+/** The TLS options of a server; `undefined`: the server has no TLS, as with `https: false` or `null`, both of which Fastify accepts. */
+function secureOptionsOf ({ https }: ServerOptions): object | undefined {
+  return https === true ? {} : https || undefined
+}
+
 function http2Server (options: ServerOptions, listener: RequestListener): object {
-  const { http, https, http2SessionTimeout = 0, connectionTimeout = 0, forceCloseConnections } = options
-  const secure = https === true ? {} : https
-  const server = secure == null ? createHttp2Server(http ?? {}, listener as never) : createSecureServer(secure, listener as never)
+  const { http, http2SessionTimeout = 0, connectionTimeout = 0, forceCloseConnections } = options
+  const secure = secureOptionsOf(options)
+  const server = secure === undefined ? createHttp2Server(http ?? {}, listener as never) : createSecureServer(secure, listener as never)
   const sessions = new Set<ServerHttp2Session>()
   server.on('session', (session) => {
     session.setTimeout(http2SessionTimeout, () => { session.close() })

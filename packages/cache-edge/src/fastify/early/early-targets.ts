@@ -28,6 +28,8 @@ export interface Place {
   readonly config: object | undefined
   /** The cache key of requests for the target, without the variant. */
   readonly key: string
+  /** Whether requests for the target still have that key; `undefined`: they always have it. */
+  readonly isCurrent?: (() => boolean) | undefined
   /** The host as Fastify determines it; with `trustProxy` it is the forwarded host. */
   readonly host: string
 }

@@ -11,6 +11,9 @@ type Raw = FastifyReply['raw']
 
 type FieldValue = string | string[]
 
+/** The approximate number of bytes that the objects of a prepared answer use, besides those of the stored head and the texts. */
+const ANSWER_BYTES = 1000
+
 /** The status and the header fields of a response, without `Age` and `Cache-Status`. */
 export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
 
@@ -34,24 +37,32 @@ class PreparedHead {
 
   /**
    * Writes the status and the fields to a response.
+   * @param isPlain whether the method `writeHead` is that of Node over HTTP/1, so that it accepts the list and changes nothing in it
    * @param now milliseconds of the epoch
    */
-  write (raw: Raw, isHttp2: boolean, stored: StoredHead, now: number, hitWith: (ttl: number) => string): void {
+  write (raw: Raw, isPlain: boolean, stored: StoredHead, now: number, hitWith: (ttl: number) => string): void {
     const list = this.#list
     if (this.#times.update(stored, now, hitWith)) {
       list[this.#ageAt] = this.#times.age
       list[this.#ageAt + 2] = this.#times.cacheStatus
     }
-    // In some versions of Node the response object of HTTP/2 does not accept a flat list of names and values.
-    if (isHttp2) raw.writeHead(this.#status, toObject(list))
-    else raw.writeHead(this.#status, list as OutgoingHttpHeader[])
+    if (isPlain) raw.writeHead(this.#status, list as OutgoingHttpHeader[])
+    else raw.writeHead(this.#status, toObject(list))
   }
 }
 
 function toObject (list: readonly FieldValue[]): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {}
-  for (let at = 0; at < list.length; at += 2) headers[list[at] as string] = list[at + 1]
+  for (let at = 0; at < list.length; at += 2) {
+    const value = list[at + 1]
+    headers[list[at] as string] = Array.isArray(value) ? [...value] : value
+  }
   return headers
+}
+
+/** The number of characters in header fields. */
+function lengthOf (headers: HeadFields['headers']): number {
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0)
 }
 
 /** The requests that a prepared answer is for: those with this policy and these tags. */
@@ -62,6 +73,8 @@ export class PreparedAnswer {
   readonly head: StoredHead
   /** The entity tag with which the prepared response is sent; `undefined`: none. */
   readonly etag: FieldValue | undefined
+  /** The approximate size of the prepared form in the heap in bytes, without the body, which shares the memory of the stored bytes. */
+  readonly bytes: number
   readonly #audience: Audience
   readonly #body: Buffer
   readonly #full: PreparedHead
@@ -69,15 +82,19 @@ export class PreparedAnswer {
 
   /**
    * Prepares a stored response.
+   * @param headBytes the bytes of the stored form of `head`
    * @param body the body that is sent; empty for HEAD
    */
-  constructor (audience: Audience, head: StoredHead, body: Buffer, { full, notModified }: Heads) {
+  constructor (audience: Audience, head: StoredHead, headBytes: number, body: Buffer, { full, notModified }: Heads) {
     this.head = head
     this.etag = full.headers.etag
     this.#audience = audience
     this.#body = body
     this.#full = new PreparedHead(full)
     this.#notModified = new PreparedHead(notModified)
+    // The objects and texts that were parsed from the JSON of the head need three times its bytes, as in `KnownHead`. Both lists of fields
+    // are made of the same texts.
+    this.bytes = ANSWER_BYTES + 3 * headBytes + lengthOf(full.headers)
   }
 
   /**
@@ -93,8 +110,12 @@ export class PreparedAnswer {
    */
   send ({ raw, response }: EarlyRequest, isNotModified: boolean, now: number, hitWith: (ttl: number) => string): void {
     const head = isNotModified ? this.#notModified : this.#full
-    head.write(response, raw.httpVersionMajor >= 2, this.head, now, hitWith)
+    // In some versions of Node the response object of HTTP/2 does not accept a flat list of names and values, nor does a function that a
+    // hook before `cacheEdge` has put in place of `writeHead`, as the package on-headers does.
+    head.write(response, raw.httpVersionMajor < 2 && !Object.hasOwn(response, 'writeHead'), this.head, now, hitWith)
     if (isNotModified || this.#body.length === 0) response.end()
-    else response.end(this.#body)
+    else if (!Object.hasOwn(response, 'write') && !Object.hasOwn(response, 'end')) response.end(this.#body)
+    // A function in place of `write` or `end` receives a text or a copy, as in the normal path, since it could change the stored bytes.
+    else response.end(this.head.isText ? this.#body.toString() : Buffer.from(this.#body))
   }
 }

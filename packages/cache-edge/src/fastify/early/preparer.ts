@@ -1,5 +1,3 @@
-import { variantOf } from '@x/cache-core/suite'
-import { variantKey } from '../../store/cache-key.js'
 import { decode, type StoredHead, type StoredResponse } from '../../store/stored-response.js'
 import { setComputed, setTagged, type BodyTags } from '../body-tags.js'
 import type { EdgeHeaders } from '../edge-headers.js'
@@ -8,48 +6,14 @@ import { dropBodyFields, setFromStore } from '../written-headers.js'
 import type { EarlyRequest } from './early-request.js'
 import { HeaderReply } from '../header-reply.js'
 import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
+import type { PreparedAnswers } from './prepared-answers.js'
+import { PreparedIndex } from './prepared-index.js'
 import { sentType } from '../sent-type.js'
 
-/** The maximum number of variants of a URL whose keys are remembered. */
-const MAX_VARIANTS = 200
 const NO_BODY = Buffer.alloc(0)
 const NO_CONTENT = 204
 /** The status 205, whose body Node sends over HTTP/1 but not over HTTP/2, so that it is never sent early. */
 const RESET_CONTENT = 205
-
-/** The request headers in `Vary` of a URL with several variants, and the cache keys of these variants. */
-export class PreparedIndex {
-  readonly #vary: readonly string[]
-  readonly #keys = new Map<string, string>()
-
-  constructor (vary: readonly string[]) {
-    this.#vary = vary
-  }
-
-  /** Returns the variant that a request selects, as text of its header values. */
-  variantOf ({ headers }: EarlyRequest): string {
-    return variantOf(this.#vary, headers)
-  }
-
-  /** Returns the cache key of a variant of the URL that a request asks for. */
-  keyOf (variant: string, { key }: EarlyRequest): string {
-    return this.#keys.get(variant) ?? variantKey(key, variant)
-  }
-
-  /**
-   * Remembers the cache key of a variant that is stored. Keys of variants that are not stored are not remembered, since clients can request
-   * any number of variants.
-   */
-  remember (variant: string, key: string): void {
-    if (this.#keys.size < MAX_VARIANTS) this.#keys.set(variant, key)
-  }
-}
-
-/**
- * Stored responses in the form in which they are sent early, by the object that holds the stored bytes. A prepared form is
- * garbage-collected with that object.
- */
-export type PreparedAnswers = WeakMap<object, PreparedAnswer | PreparedIndex>
 
 /** Prepares stored responses to be sent early. */
 export class Preparer {
@@ -68,17 +32,17 @@ export class Preparer {
   /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
   of (stored: unknown, request: EarlyRequest, prepared: PreparedAnswers): PreparedAnswer | PreparedIndex | undefined {
     if (typeof stored !== 'object' || stored === null) return undefined
-    const known = prepared.get(stored)
+    const known = prepared.of(stored)
     if (known !== undefined && (known instanceof PreparedIndex || known.isFor(request))) return known
     const decoded = decode(stored)
     if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
-    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, request)
-    prepared.set(stored, made)
+    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, request, (stored as Uint8Array).byteLength)
+    prepared.add(stored, made)
     return made
   }
 
   /** Prepares a response with the headers that it would get without `early`: the stored ones, and those of this plugin's onSend hooks. */
-  #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest): PreparedAnswer {
+  #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest, storedBytes: number): PreparedAnswer {
     const { target: { place: { route: { policy } } }, tags } = request
     const described = new HeaderReply()
     const reply = described.asReply
@@ -97,7 +61,7 @@ export class Preparer {
     if (!hasContent) reply.removeHeader('content-type')
     const full: HeadFields = { status: head.status, headers: { ...described.getHeaders(), ...hasContent && { 'content-length': String(body.length) } } }
     dropBodyFields(reply)
-    return new PreparedAnswer({ policy, tags }, head, hasContent && request.method !== 'HEAD' ? body : NO_BODY, {
+    return new PreparedAnswer({ policy, tags }, head, storedBytes - body.length, hasContent && request.method !== 'HEAD' ? body : NO_BODY, {
       full, notModified: { status: 304, headers: { ...described.getHeaders() } }
     })
   }
