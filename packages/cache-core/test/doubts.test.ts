@@ -1,5 +1,6 @@
 import { cacheCore, NullCache, type CacheRegistry } from '@x/cache-core'
 import Fastify from 'fastify'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { changeOf } from '../src/telemetry/stored-form.js'
 import { makeClient } from '@x/test-kit/make-client'
@@ -24,6 +25,26 @@ t.test('changeOf: names a list that JSON fills up or cuts', async (t) => {
   t.equal(changeOf(Object.assign([1], { total: 1 })), 'a list with holes or named members')
   t.equal(changeOf(new Array(3)), 'a list with holes or named members')
   t.equal(changeOf([1, 2, 3]), undefined)
+})
+
+t.test('changeOf: names a list of a class, with methods or with a number of rows that is not enumerable', async (t) => {
+  class Rows extends Array<number> { first () { return this[0] } }
+  t.equal(changeOf({ rows: Rows.from([1, 2]) }), 'Rows at .rows')
+  t.equal(changeOf(Rows.from([1]), 'rich'), 'Rows')
+  for (const serializer of ['json', 'rich'] as const) {
+    t.equal(changeOf(Object.defineProperty([1], 'count', { value: 1 }), serializer), 'a list with holes or named members')
+    t.equal(changeOf({ rows: Object.assign([1], { [Symbol('count')]: 1 }) }, serializer), 'a list with holes or named members at .rows')
+  }
+  t.equal(changeOf(runInNewContext('[[1], { a: [] }]')), undefined, 'an array of another realm')
+})
+
+t.test('changeOf: names minus zero, which only the rich serializer keeps, and members named by symbols', async (t) => {
+  t.equal(changeOf({ balance: -0 }), '-0 at .balance')
+  t.equal(changeOf([0, -0]), '-0 at [1]')
+  t.equal(changeOf({ balance: -0 }, 'rich'), undefined)
+  t.equal(changeOf({ [Symbol('at')]: 1 }), 'a member named by a symbol')
+  t.equal(changeOf([{ a: { [Symbol('at')]: 1 } }], 'rich'), 'a member named by a symbol at [0].a')
+  t.equal(changeOf(Object.defineProperty({ a: 1 }, Symbol('mark'), { value: 1 })), undefined, 'the mark of a library')
 })
 
 t.test('getOrSet, set: a stale window in milliseconds and a tag with a hollow part are said once per pattern', async (t) => {

@@ -2,14 +2,18 @@ import { RowBuilder, type DashboardBuilder } from '@grafana/grafana-foundation-s
 import { bars, CHOSEN, lines, PATTERNS, stacked } from './panels.js'
 
 const OF_PATTERNS = `${CHOSEN},${PATTERNS}`
-const rate = (metric: string, by: string, range = '$__rate_interval') => `sum by (${by}) (rate(${metric}{${OF_PATTERNS}}[${range}]))`
+const rate = (metric: string, by: string) => `sum by (${by}) (rate(${metric}{${OF_PATTERNS}}[$__rate_interval]))`
+
+/** The rate of a metric in processes that had costs and savings at every scrape: what hits saved is not known before the first load. */
+const known = (metric: string) => `sum by (key_pattern) (rate(${metric}{${OF_PATTERNS}}[1h])
+and ignoring (part) max without (part) (count_over_time(cache_cost_seconds_total{${OF_PATTERNS}}[1h])) == count_over_time(cache_saved_load_seconds_total{${OF_PATTERNS}}[1h]))`
 
 /** Adds the row of the cost ledger: what the hits of each key pattern saved, and what the cache cost; and the values that no schema let pass. */
 export function withLedgerPanels (board: DashboardBuilder): DashboardBuilder {
   return board
     .withRow(new RowBuilder('Cost ledger'))
-    .withPanel(lines({ '{{key_pattern}}': `${rate('cache_cost_seconds_total', 'key_pattern', '1h')} / (${rate('cache_saved_load_seconds_total', 'key_pattern', '1h')} > 0)` },
-      { title: 'Cost per second saved, by key pattern', description: 'Of the last hour. Above 1 the cache takes more time than it saves. No line: no hit, or no load that succeeded.', unit: 'short', width: 8, alerts: ['CacheCostsMoreThanItSaves'] }))
+    .withPanel(lines({ '{{key_pattern}}': `${known('cache_cost_seconds_total')} / (${known('cache_saved_load_seconds_total')} > 0)` },
+      { title: 'Cost per second saved, by key pattern', description: 'Of the last hour, in processes that had loaded the pattern before. Above 1 the cache takes more time than it saves. No line: no hit, or no load that succeeded.', unit: 'short', width: 8, alerts: ['CacheCostsMoreThanItSaves'] }))
     .withPanel(stacked({
       '{{part}}': rate('cache_cost_seconds_total', 'part')
     }, { title: 'What the cache costs', description: 'Seconds per second: reads, stores, removals by key, and loads in the background.', unit: 'short', width: 8 }))

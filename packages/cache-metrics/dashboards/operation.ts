@@ -23,6 +23,12 @@ const ARMS = `${CHOSEN},${ROUTES},arm=~"cached|control"`
 const readsOf = (arm: string, impl: string) => `label_replace(sum(rate(cache_hits_total{${CHOSEN},${PATTERNS},${impl}}[$__rate_interval])) + sum(rate(cache_miss_total{${CHOSEN},${PATTERNS},${impl}}[$__rate_interval])), "arm", "${arm}", "", "")`
 const readsByArm = `(${readsOf('cached', 'impl!="null"')} or ${readsOf('control', 'impl="null"')})`
 
+/** Request time of the arms that the rollout compares. */
+const requestTime = `rate(cache_request_duration_seconds_sum{${CHOSEN},arm=~"cached|control"}[$__rate_interval])`
+
+/** Calls per second: operations, or the reads of a process that has no count of operations. */
+const callsOf = (metric: string) => `sum by (job, instance, impl) (rate(${metric}{${CACHED}}[$__rate_interval]))`
+const calls = `sum(${callsOf('cache_operation_duration_seconds_count')} or ${callsOf('cache_hits_total')} + ${callsOf('cache_miss_total')})`
 const errors = `sum(rate(cache_errors_total{${CACHED}}[$__rate_interval]))`
 
 /** What the cache does, whether it helps, and how far the rollout is. */
@@ -68,8 +74,8 @@ export function operation (): Dashboard {
       { title: 'Hit rate', description: 'hits / (hits + misses), of what is in the rollout. No line: no reads.', unit: 'percentunit', width: 8, alerts: ['CacheHitRateFell'] }).max(1))
     .withPanel(stacked({ '{{impl}} {{error_type}}': `sum by (impl, error_type) (rate(cache_errors_total{${CHOSEN}}[$__rate_interval])) > 0` },
       { title: 'Errors by type', description: 'timeout, unavailable, readonly, auth, out_of_memory, corrupt: the store. The others: calls that are wrong.', unit: 'ops', width: 8 }))
-    .withPanel(lines({ errors: `(${errors} or vector(0)) / (sum(rate(cache_operation_duration_seconds_count{${CACHED}}[$__rate_interval])) > 0)` },
-      { title: 'Share of calls that fail', description: 'Alert: above 1 % for 5 minutes.', unit: 'percentunit', width: 8, alerts: ['CacheErrorRateHigh'] }))
+    .withPanel(lines({ errors: `(${errors} or vector(0)) / (${calls} > 0)` },
+      { title: 'Share of calls that fail', description: 'Of the operations, or of the reads of a process that has no count of operations. Alert: above 1 % for 5 minutes.', unit: 'percentunit', width: 8, alerts: ['CacheErrorRateHigh'] }))
 
     .withRow(new RowBuilder('Latency'))
     .withPanel(lines({
@@ -100,7 +106,7 @@ export function operation (): Dashboard {
       { title: 'Loader time saved', description: 'Seconds of loading per second: hits times the mean load of their key pattern. Stored responses (edge) have no loader of their own and are not in it.', unit: 'short', width: 8 }))
     .withPanel(lines({ '{{key_pattern}}': `sum by (key_pattern) (rate(cache_load_duration_seconds_sum{${CHOSEN},${PATTERNS}}[$__rate_interval])) / (sum by (key_pattern) (rate(cache_load_duration_seconds_count{${CHOSEN},${PATTERNS}}[$__rate_interval])) > 0)` },
       { title: 'Mean load by key pattern', description: 'Of all loads, whatever the arm.', unit: 's', width: 8 }))
-    .withPanel(lines({ '{{job}}': `sum by (job) (rate(cache_load_duration_seconds_sum{${CHOSEN}}[$__rate_interval])) / (sum by (job) (rate(cache_request_duration_seconds_sum{${CHOSEN},arm=~"cached|control"}[$__rate_interval])) > 0)` },
-      { title: 'Share of request time that is loading', description: 'Of requests that use the cache. Loads that run beside each other can make it more than 100 %.', unit: 'percentunit', width: 8, alerts: ['CacheLoadTimeShareHigh'] }))
+    .withPanel(lines({ '{{job}}': `sum by (job) (rate(cache_load_duration_seconds_sum{${CHOSEN}}[$__rate_interval]) and on (job, instance) ${requestTime} > 0) / (sum by (job) (${requestTime}) > 0)` },
+      { title: 'Share of request time that is loading', description: 'Of requests that use the cache, by process. Loads that run beside each other can make it more than 100 %.', unit: 'percentunit', width: 8, alerts: ['CacheLoadTimeShareHigh'] }))
   return withEdgePanels(withLedgerPanels(board)).build()
 }

@@ -40,7 +40,8 @@ export function changeOf (value: unknown, serializer: SerializerName = 'json'): 
       }
       if (kind !== undefined) return path === '' ? kind : `${kind} at ${path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path}`
       if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
-      if (Array.isArray(part) && !isPlainList(part)) return path === '' ? 'a list with holes or named members' : `a list with holes or named members at ${path}`
+      const lost = lostMembers(part)
+      if (lost !== undefined) return path === '' ? lost : `${lost} at ${path}`
       for (const name in part) {
         if (open.length >= MAX_MEMBERS) break
         const own = Object.getOwnPropertyDescriptor(part, name)
@@ -74,12 +75,21 @@ function addParts (part: Map<unknown, unknown> | Set<unknown>, parent: Open, ope
   }
 }
 
+/** Returns a description of the members of an object that both serializers omit or fill up; `undefined`: the object has none. */
+function lostMembers (part: object): string | undefined {
+  if (Array.isArray(part)) return isPlainList(part) ? undefined : 'a list with holes or named members'
+  // A symbol that is not enumerable is the mark of a library, which no code of the app reads after a hit.
+  const hasSymbol = Object.getOwnPropertySymbols(part).some((symbol) => Object.prototype.propertyIsEnumerable.call(part, symbol))
+  return hasSymbol ? 'a member named by a symbol' : undefined
+}
+
 /** Whether an array has an element at each index and no other members: JSON writes a hole as `null`, and omits a named member. */
 function isPlainList (list: readonly unknown[]): boolean {
   const checked = Math.min(list.length, MAX_MEMBERS)
   for (let index = 0; index < checked; index++) if (!(index in list)) return false
-  // `Object.keys` lists the indexes of an array first, then other names, so equal numbers mean that there are no other names.
-  return list.length > MAX_MEMBERS || Object.keys(list).length === list.length
+  // Each index is a key, and `length` is one, so a greater number means that there are other keys. A driver's list of rows may have a
+  // number of rows that is not enumerable.
+  return list.length > MAX_MEMBERS || Reflect.ownKeys(list).length === list.length + 1
 }
 
 /** Whether an object contains itself, which JSON refuses. An object that two members share does not contain itself. */
@@ -101,14 +111,17 @@ function changedKind (value: unknown, isWhole: boolean): string | undefined {
     case 'undefined': return isWhole ? undefined : 'undefined'
     case 'function': case 'symbol': return typeof value
     case 'bigint': return 'BigInt'
-    case 'number': return Number.isFinite(value) ? undefined : String(value)
+    case 'number': return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? undefined : String(value)
     case 'object': break
     default: return undefined
   }
-  if (value === null || Array.isArray(value)) return undefined
+  if (value === null) return undefined
   if (value instanceof Uint8Array) return isWhole ? undefined : value.constructor.name
   const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null
-  if (prototype === null || Object.getPrototypeOf(prototype) === null) return undefined
+  if (prototype === null) return undefined
+  // The prototype of a plain object has none itself, and that of a plain array has a plain object as its own.
+  const above = Object.getPrototypeOf(prototype) as object | null
+  if (above === null || (Array.isArray(value) && Object.getPrototypeOf(above) === null)) return undefined
   const name = prototype.constructor?.name
   return typeof name === 'string' && name !== '' ? name : 'an instance of a class'
 }

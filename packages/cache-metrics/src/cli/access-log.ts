@@ -25,6 +25,8 @@ export class AccessLog {
   /** Whether at least one time in the log has a fraction of a second. */
   #isFine = false
   #cutQueries = 0
+  /** Whether at least one counted request has a virtual host. */
+  #hasHost = false
   /** The second of the last request. The next fields have the number of requests in that second so far, and in the second before it. */
   #second = NaN
   #inSecond = 0
@@ -49,6 +51,7 @@ export class AccessLog {
     const others = this.requests - this.study.requests
     if (others > 0) notes.push(`${others} requests are left out: neither GET nor HEAD, or answered with neither success nor 304.`)
     if (this.#ofUsers > 0) notes.push(`${this.#ofUsers} requests were of users who had logged in: what they got may be theirs alone.`)
+    if (!this.#hasHost && this.study.requests > 0) notes.push('The log has no host: if several sites write it, equal paths of two sites count as one resource.')
     if (this.#cutQueries * 100 > this.study.requests) notes.push(`${this.#cutQueries} requests end with an empty query, as Squid cuts queries unless it has \`strip_query_terms off\`: different resources may count as one.`)
     if (this.#behind > 0) notes.push(`${this.#behind} lines are more than a minute older than the one before: is the log sorted by time?`)
     return notes
@@ -67,9 +70,11 @@ export class AccessLog {
     this.#advance(time)
     this.requests++
     if (method !== 'GET' && method !== 'HEAD') return
-    if (status !== 304 && (status < 200 || status > 299)) return
+    // A status that the log does not have is NaN, which is in no range.
+    if (status !== 304 && !(status >= 200 && status <= 299)) return
     if (status === 304) this.notModified++
     if (hasUser) this.#ofUsers++
+    if (host !== '') this.#hasHost = true
     if (target.endsWith('?')) this.#cutQueries++
     // The virtual host is part of the key of a request, since the same path of two hosts is two resources.
     const key = host + target

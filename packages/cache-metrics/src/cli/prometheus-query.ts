@@ -40,9 +40,13 @@ export class PrometheusQuery {
     return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))
   }
 
-  /** Returns the increase of a counter in the time window, summed for each combination of values of the labels `by`. */
+  /**
+   * Returns the increase of a counter in the time window, summed for each combination of values of the labels `by`. Without a sample the
+   * counter has no series in the window. OpenMetrics registries add `_total` to a name without it.
+   */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
-    return this.ask(this.#increase(name, by))
+    const increase = this.#increase(name, by)
+    return this.ask(/_(?:total|sum|count)$/.test(name) ? increase : `${increase} or ${this.#increase(`${name}_total`, by)}`)
   }
 
   /** Returns a quantile of a histogram metric in the time window, for each value of the label `by`. */

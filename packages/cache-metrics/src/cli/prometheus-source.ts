@@ -1,4 +1,4 @@
-import { gates, verdictOf } from '../advisor/report/go-no-go-gates.js'
+import { gates, verdictOf, type Gate, type GateNumbers } from '../advisor/report/go-no-go-gates.js'
 import { perSecond } from '../advisor/report/rate.js'
 import type { Report } from '../advisor/report/report.js'
 import type { PrometheusSource } from './sources.js'
@@ -39,7 +39,7 @@ export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: n
     query.increase('cache_load_duration_seconds_count', 'key_pattern')
   ])
   const reads = [...hits, ...misses]
-  const rows = gates({
+  const rows = gatesOf({
     seconds,
     source: 'prometheus',
     candidates: sumOf(candidates),
@@ -50,7 +50,9 @@ export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: n
       name: route, requests: sumOf(candidates, { route }), p95Seconds: slow.find(({ labels }) => labels.route === route)?.value
     })),
     patterns: namesIn('key_pattern', reads).map((name) => ({ name, requests: sumOf(reads, { key_pattern: name }) }))
-  }, source.minSeconds)
+  }, source.minSeconds, new Map([
+    ['cache_candidate_requests', candidates], ['etag_match_total', etagMatches], ['requests', requests], ['cache_hits_total', reads]
+  ]))
   const measured = namesIn('key_pattern', reads).map((name): MeasuredPattern => {
     const stored = (all: readonly Sample[]) => sumOf(all.filter(({ labels }) => labels.impl !== 'null'), { key_pattern: name })
     const perHour = (count: number) => perSecond(count, seconds) * 3600
@@ -79,6 +81,13 @@ export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: n
     measured: measured.filter(({ readsPerHour }) => readsPerHour > 0)
       .sort((a, b) => weight(b) - weight(a) || b.readsPerHour - a.readsPerHour)
   }
+}
+
+/** Returns the gates. A gate whose formula has a metric without any series in the window has no value, in place of a value of 0. */
+function gatesOf (numbers: GateNumbers, minSeconds: number | undefined, metrics: ReadonlyMap<string, readonly Sample[]>): Gate[] {
+  const missing = [...metrics].filter(([, samples]) => samples.length === 0).map(([name]) => new RegExp(`\\b${name}\\b`))
+  return gates(numbers, minSeconds).map((row) =>
+    missing.some((name) => name.test(row.formula)) ? { ...row, value: undefined, verdict: 'not enough data' } : row)
 }
 
 function notesOn (seconds: number, { selector }: PrometheusSource): string[] {

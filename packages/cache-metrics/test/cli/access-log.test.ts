@@ -49,6 +49,22 @@ t.test('take: counts GET and HEAD with success or 304, by one key', async (t) =>
   t.match(log.notes.join(), /4 requests are left out/)
 })
 
+t.test('take: a status that a load balancer did not have is no success', async (t) => {
+  const study = new TraceStudy({ ttls: [1], entries: [100], loadSeconds: undefined, valueBytes: undefined })
+  const log = new AccessLog(study, formatNamed('alb'))
+  const alb = (status: string) => `https 2024-05-01T10:00:00.000000Z app/my-lb/50dc 10.0.0.1:2817 - -1 -1 -1 ${status} - 34 0 "GET https://a.example:443/a HTTP/1.1" "-" - - - "-"`
+  t.same([log.take(alb('-')), log.take(alb('200'))], [true, true])
+  t.equal(log.requests, 2)
+  t.equal(study.requests, 1)
+  t.match(log.notes.join(), /1 requests are left out/)
+})
+
+t.test('take: a log without a host says that several sites may share keys', async (t) => {
+  t.match(logOf(line()).log.notes.filter((note) => /no host/.test(note)), [/equal paths of two sites count as one/])
+  t.notMatch(logOf(`shop.example ${line()}`).log.notes.join(), /no host/)
+  t.notMatch(logOf(line('POST /a HTTP/1.1')).log.notes.join(), /no host/)
+})
+
 t.test('take: bytes are those of whole bodies', async (t) => {
   const { study } = logOf(line('GET /a', { bytes: '100' }), line('GET /a', { bytes: '300' }), line('HEAD /a', { bytes: '9999' }),
     line('GET /a', { status: '206', bytes: '10' }), line('GET /a', { status: '304', bytes: '0' }), line('GET /a', { bytes: '-' }), line('GET /a', { bytes: '0' }))

@@ -52,6 +52,37 @@ t.test('report: the same path of two virtual hosts is two keys', async (t) => {
   t.equal(await rate(many(400, (at) => `10.0.0.${at % 20}:50${at % 60 + 10} - Ada Lovelace [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)), 0.975, 'a client with its port is no virtual host')
 })
 
+// The fields in front of the time, with an address of a client or of a proxy where vhost_combined has a virtual host.
+const FORWARDED: Readonly<Record<string, (client: number) => string>> = {
+  'an address': (client) => `203.0.113.${client} 10.0.0.1 - -`,
+  'an address with its port': (client) => `203.0.113.${client}:50${client + 10} 10.0.0.1 - -`,
+  'an address in front of one with a port': (client) => `203.0.113.${client}:443 10.0.0.1:5000 - frank`,
+  'an IPv6 address': (client) => `2001:db8::${client} 10.0.0.1 - -`,
+  'an IPv6 address in brackets': (client) => `[2001:db8::${client}] [::1] - -`,
+  'an IPv6 address with its port': (client) => `[2001:db8::${client}]:443 ::ffff:10.0.0.1 - -`,
+  'an address in front of a host': (client) => `203.0.113.${client} proxy.example - -`,
+  'a list': (client) => `203.0.113.${client}, 198.51.100.${client}, 10.0.0.2 10.0.0.1 - -`,
+  'a list with ports': (client) => `203.0.113.${client}:443, 198.51.100.${client}:443 10.0.0.1 - -`,
+  'an address with its port in front of an IPv6 list': (client) => `203.0.113.${client}:443 2001:db8::1, 10.0.0.2 - -`,
+  'a list without blanks': (client) => `203.0.113.${client},198.51.100.${client} 10.0.0.1 - -`,
+  'an address in half of the lines': (client) => `${client % 2 === 0 ? '-' : `203.0.113.${client}`} 10.0.0.1 - -`,
+  'an address or "unknown"': (client) => `${client % 2 === 0 ? 'unknown' : `203.0.113.${client}`} 10.0.0.1 - -`,
+  'a virtual host in front of an address or a list': (client) => `shop.example ${client % 2 === 0 ? '' : '198.51.100.9, 10.0.0.2, '}203.0.113.${client} - -`,
+  'a virtual host in front of two addresses': (client) => `shop.example 203.0.113.${client} 10.0.0.1 - -`
+}
+for (const [name, fields] of Object.entries(FORWARDED)) {
+  t.test(`report: ${name}, as of X-Forwarded-For, does not make 20 clients 20 virtual hosts`, async (t) => {
+    const lines = many(200, (at) => `${fields(at % 20)} [10/Oct/2000:13:00:${two(at / 10 | 0)} +0000] "GET /a HTTP/1.1" 200 5`)
+    const { data } = await report(t, lines, '--ttl', '3600', '--entries', '1000')
+    t.match(data, { requests: 200, points: [{ hitRate: 0.995 }] })
+  })
+}
+
+t.test('report: an address is a virtual host where a port is behind it and a host name is the client', async (t) => {
+  const lines = many(400, (at) => `10.0.0.${at % 20}:443 client.example - - [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)
+  t.match((await report(t, lines, '--ttl', '3600', '--entries', '1000')).data, { points: [{ hitRate: 0.5 }] })
+})
+
 t.test('report: --log-format takes a format that exists', async (t) => {
   t.match(await report(t, ['a'], '--log-format', 'other'), { status: 3, stderr: /--log-format is one of keys, common, edge/ })
   t.match(await report(t, many(300, (at) => `user:${at}`), '--log-format', 'common'), { status: 3, stderr: /300 of 300 lines are not recognised/ })

@@ -92,6 +92,13 @@ t.test('envoy-json: a response that no upstream made, with null as its time, too
   t.match(entriesOf(JSON.stringify(line))['envoy-json'], [{ host: 'a.example', target: '/a?b', status: 503, bytes: 19, seconds: 0.25 }])
 })
 
+t.test('nginx-json: the host is the first name, where a log shipper has added an object, or a host has none', async (t) => {
+  const hostOf = (more: object) => entriesOf(JSON.stringify({ time: 1_714_557_600, request: 'GET / HTTP/1.1', status: 200, ...more }))['nginx-json']?.[0]?.host
+  for (const host of [{ name: 'node-1', ip: ['10.0.0.1'] }, ['a'], null, '', '-', 7]) t.equal(hostOf({ host, http_host: 'A.example' }), 'a.example', JSON.stringify(host))
+  t.equal(hostOf({ host: {}, http_host: '-', server_name: 'b.example' }), 'b.example')
+  t.equal(hostOf({ host: {} }), '')
+})
+
 t.test('--fields: a query that stands in a member of its own is part of the target', async (t) => {
   const read = formatOfFields('time=t,method=m,target=uri,query=args,status=s').open()
   const target = (args: unknown) => read(JSON.stringify({ t: 1_700_000_000, m: 'GET', uri: '/a', args, s: 200 }))?.target

@@ -36,8 +36,48 @@ t.test('report: without any series is not enough data, and says what may be wron
 t.test('report: numbers that are none do not count', async (t) => {
   const { url } = await answering(t, (query) => query.startsWith('time()') ? vector([{}, 86_400]) : vector([{ route: '/a', key_pattern: 'a', impl: 'x' }, 'NaN'], [{}, '+Inf']))
   const { status, stdout } = await run(['report', '--prometheus', url, '--window', '1d', '--min-days', '1', '--format', 'json'])
-  t.equal(status, 1)
+  t.equal(status, 2)
   t.match(JSON.parse(stdout), { observedSeconds: 86_400, requests: 0, measured: [], advice: [] })
+})
+
+t.test('report: a metric without any series is not enough data, and no value of 0', async (t) => {
+  const week = 7 * 86_400
+  const grown: Record<string, ReturnType<typeof vector>> = {
+    cache_edge_candidates_total: vector([{}, 150 * week]),
+    cache_request_duration_seconds_count: vector([{}, 200 * week])
+  }
+  const gatesOf = async (more: typeof grown) => {
+    const all = { ...grown, ...more }
+    const { url } = await answering(t, (query) => query.startsWith('time()') ? vector([{}, 2 * week]) : all[/increase\((\w+)/.exec(query)?.[1] ?? ''] ?? vector())
+    const { verdict, gates } = JSON.parse((await run(['report', '--prometheus', url, '--format', 'json'])).stdout)
+    const rows = gates.map(({ name, value = null, verdict }: Record<string, unknown>) => [name, [value, verdict]])
+    return { verdict, ...Object.fromEntries(rows) }
+  }
+  const none = [null, 'not enough data']
+  t.match(await gatesOf({}), {
+    verdict: 'not enough data',
+    'Candidate volume': none,
+    'Candidate routes': none,
+    'Busiest route, per minute': none,
+    'Busiest route, per hour': none,
+    'Busiest key pattern, per minute': none,
+    'Edge hit rate': none,
+    '304 rate': none
+  })
+  t.match(await gatesOf({ cache_candidate_requests: vector([{ route: '/a' }, 0]), etag_match_total: vector([{}, 0]) }), {
+    verdict: 'no-go', 'Candidate volume': [0, 'no-go'], 'Candidate routes': [0, 'no-go'], '304 rate': [0, 'no-go'], 'Busiest key pattern, per minute': none
+  })
+})
+
+t.test('report: candidates are found under the name of an OpenMetrics registry, too', async (t) => {
+  const { url, queries } = await answering(t, (query) =>
+    query.startsWith('time()') ? vector([{}, 86_400]) : query.includes('cache_candidate_requests_total') ? vector([{ route: '/a' }, 86_400 * 200]) : vector())
+  const { gates } = JSON.parse((await run(['report', '--prometheus', url, '--window', '1d', '--min-days', '1', '--format', 'json'])).stdout)
+  t.match(gates.find(({ name }: { name: string }) => name === 'Candidate volume'), { value: 200, verdict: 'go' })
+  t.match(queries.filter((query) => query.includes('cache_candidate_requests')), [
+    'sum by (route) (increase(cache_candidate_requests{}[86400s])) or sum by (route) (increase(cache_candidate_requests_total{}[86400s]))'
+  ])
+  t.notMatch(queries.join(), /(?:total|sum|count|bucket)_total/)
 })
 
 t.test('report: a week of a busy app is judged', async (t) => {

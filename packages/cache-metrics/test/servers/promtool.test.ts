@@ -8,7 +8,7 @@ import { runbookUrl } from '../../dashboards/panels.js'
 import { METRICS } from '../../src/metrics/metrics.js'
 import { CONFIG } from '../fixtures/prometheus-server.js'
 import { annotationQueries, dailyCheck, dashboardQueries } from '../fixtures/queries.js'
-import { FAULTS, healthySeries, notation, type Fault, type Series } from '../fixtures/series.js'
+import { FAULTS, healthySeries, notation, RISING, type Fault, type Series } from '../fixtures/series.js'
 
 t.setTimeout(900_000)
 
@@ -98,18 +98,20 @@ function isMeant (what: string, fault: Fault, instances: string): boolean {
 
 /** Returns the series of both processes of a job in promtool's notation, with `up` in front. */
 function seriesOf (
-  job: string, steps: number, isWanted: (series: Series) => boolean, faultOf: (series: Series) => Fault | undefined
+  job: string, healthy: readonly Series[], steps: number, isWanted: (series: Series) => boolean, faultOf: (series: Series) => Fault | undefined
 ): object[] {
   const up = ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: `1x${steps}` }))
-  return [...up, ...healthySeries(job).filter(isWanted).flatMap((series) => notation(series, steps, faultOf(series)) ?? [])]
+  return [...up, ...healthy.filter(isWanted).flatMap((series) => notation(series, steps, faultOf(series)) ?? [])]
 }
 
 /**
  * Applies each fault to each subject, in one process or in both processes of a separate job; returns the alerts that fire. The job has the
  * series that are read by an alert that reads the subject, and is judged by these alerts: no fault of the subject can change another one.
+ * @param healthyOf returns the series of a healthy job
  */
 async function alertsUnderFaults (
-  t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[]
+  t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[],
+  healthyOf: (job: string) => Series[] = healthySeries
 ) {
   const jobs = subjects.flatMap(([what, isHit]) => FAULTS.flatMap((fault) => where.filter(
     (instances) => !isMeant(what, fault, instances)
@@ -117,11 +119,11 @@ async function alertsUnderFaults (
     const job = `${what}_${fault}_in_${instances}`
     const alerts = alertRules.filter(({ reads }) => [...reads].some(isHit))
     const names = new Set(alerts.flatMap(({ reads }) => [...reads]))
-    const series = seriesOf(job, steps, ({ name }) => names.has(name), ({ name, labels }) =>
+    const series = seriesOf(job, healthyOf(job), steps, ({ name }) => names.has(name), ({ name, labels }) =>
       isHit(name) && (instances === 'both' || labels.instance === 'a') ? fault : undefined)
     return { series, judged: `job="${job}",alertname=~"${alerts.map(({ alert }) => alert).join('|')}"` }
   })))
-  const healthy = seriesOf(HEALTHY, steps, isRead, () => undefined)
+  const healthy = seriesOf(HEALTHY, healthyOf(HEALTHY), steps, isRead, () => undefined)
   const tests = Array.from({ length: Math.ceil(jobs.length / JOBS_OF_TEST) }, (_, at) => {
     const some = jobs.slice(JOBS_OF_TEST * at, JOBS_OF_TEST * (at + 1))
     return {
@@ -129,7 +131,7 @@ async function alertsUnderFaults (
       input_series: [...healthy, ...some.flatMap(({ series }) => series)],
       // An alert without a job is about all jobs together.
       promql_expr_test: [`job="${HEALTHY}"`, 'job=""', ...some.map(({ judged }) => judged)].map((judged) =>
-        ({ expr: `count_over_time(ALERTS{${judged},alertstate="firing"}[40h])`, eval_time: `${(steps - 1) * minutes}m`, exp_samples: [] }))
+        ({ expr: `count_over_time(ALERTS{${judged},alertstate="firing"}[30d])`, eval_time: `${(steps - 1) * minutes}m`, exp_samples: [] }))
     }
   })
   return testRules(t, { evaluation_interval: `${evaluation}m`, tests })
@@ -142,17 +144,54 @@ t.test('alerts: none fires of a healthy app while series are missing, renamed, g
   for (const { name, type } of METRICS) t.ok(families.includes(type === 'histogram' ? `${name}_count` : name), name)
   const used = families.filter((name) => rules.includes(name)).map((family): Subject => [family, (name) => name === family])
   t.ok(used.length > 10)
-  const histograms = METRICS.filter(({ name, type }) => type === 'histogram' && rules.includes(name)).map(({ name }): Subject => [name, (other) => other.startsWith(name)])
-  const inRatios = [...used, ...histograms].filter(([what]) => /hits|miss|errors|operation|request_duration/.test(what))
-  for (const [subjects, times, where] of [
-    [[...used, ...histograms, ['every_series', () => true]], [150, 2, 4], ['both']],
-    [inRatios, [150, 2, 4], ['one']],
+  // A histogram of which the rules read one series is that series.
+  const histograms = METRICS.filter(({ name, type }) => type === 'histogram' && used.filter(([what]) => what.startsWith(name)).length > 1)
+    .map(({ name }): Subject => [name, (other) => other.startsWith(name)])
+  const of = (names: RegExp) => [...used, ...histograms].filter(([what]) => names.test(what))
+  const both = ['both']
+  const each = ['one', 'both']
+  for (const [subjects, times, where, seriesOf] of [
+    [[...used, ...histograms, ['every_series', () => true]], [150, 2, 6], both],
+    [of(/hits|miss|errors|operation|request_duration|load_duration_seconds_sum/), [150, 2, 6], ['one']],
     // Hits and misses are also compared with the day before, so their faults are tested over a longer time.
-    [used.filter(([what]) => /hits|miss/.test(what)), [432, 5, 15], ['both']]
+    [of(/hits|miss/), [432, 5, 15], both],
+    // Costs and savings of a day are compared for six hours, and a rollout is watched for eight days.
+    [of(/cost_seconds|saved_load_seconds|hits|rollout_percent/), [128, 30, 120], each],
+    [of(/rollout_(?:percent|stage)/), [480, 60, 240], each, (job: string) => healthySeries(job, RISING).filter(({ isCounter }) => !isCounter)]
   ] as const) {
-    const { status, output } = await alertsUnderFaults(t, subjects as readonly Subject[], times, where)
+    const { status, output } = await alertsUnderFaults(t, subjects as readonly Subject[], times, where, seriesOf)
     t.equal(status, 0, output)
   }
+})
+
+t.test('queries: where one of ten processes has a series, ratios in the daily check, the dashboard and the rules are those of that process', async (t) => {
+  const input = Array.from({ length: 10 }, (_, at) => {
+    const counters = {
+      'cache_errors_total|impl="redis",error_type="timeout"': 8,
+      'cache_hits_total|impl="redis",key_pattern="user"': 700,
+      'cache_miss_total|impl="redis",key_pattern="user"': 300,
+      'cache_cost_seconds_total|impl="redis",key_pattern="user",part="read"': 2,
+      'cache_load_duration_seconds_sum|key_pattern="user"': 3,
+      ...at === 0 && {
+        'cache_operation_duration_seconds_count|impl="redis",operation="get"': 1000,
+        'cache_saved_load_seconds_total|impl="redis",key_pattern="user"': 4,
+        'cache_request_duration_seconds_sum|route="/",arm="cached"': 6
+      }
+    }
+    return Object.entries(counters).map(([name, value]) => ({ series: `${name.replace('|', `{job="app",instance="${at}",`)}}`, values: `0+${value}x120` }))
+  }).flat()
+  const panels = dashboardQueries()
+  const exprOf = (title: string) => panels.find(({ where }) => where === `cache-operation.json: ${title}`)!.expr
+  const promql = [
+    [dailyCheck().find(({ expr }) => expr.includes('cache_errors'))!.expr, '{job="app"}', 8],
+    [exprOf('Share of calls that fail'), '{}', 8],
+    [exprOf('Share of request time that is loading'), '{job="app"}', 500],
+    ['job:cache_load_time_share:rate1h', '{job="app"}', 500],
+    [exprOf('Cost per second saved, by key pattern'), '{key_pattern="user"}', 500],
+    ['job_key_pattern:cache_cost_seconds:rate1h / job_key_pattern:cache_saved_load_seconds:rate1h', '{job="app",key_pattern="user"}', 500]
+  ].map(([expr, labels, value]) => ({ expr: `round(1000 * (${expr}))`, eval_time: '110m', exp_samples: [{ labels, value }] }))
+  const { status, output } = await testRules(t, { evaluation_interval: '5m', tests: [{ interval: '1m', input_series: input, promql_expr_test: promql }] })
+  t.equal(status, 0, output)
 })
 
 t.test('alerts: without its metrics an app is one to look at, and so is one without candidates', async (t) => {
@@ -161,7 +200,7 @@ t.test('alerts: without its metrics an app is one to look at, and so is one with
   const other = { series: 'cache_rollout_percent{job="other",instance="a"}', values: '100x300' }
   const firing = (labels: string) => ({ labels: `ALERTS{${labels},alertstate="firing"}`, value: 1 })
   const { status, output } = await testRules(t, {
-    evaluation_interval: '1m',
+    evaluation_interval: '5m',
     tests: ([
       [() => true, 'alertname="CacheMetricsAbsent",job="app",severity="critical"'],
       [(name: string) => name === 'cache_candidate_requests', 'alertname="CacheNoCandidates",job="app",severity="info"']
@@ -204,8 +243,8 @@ t.test('runbooks: their links lead to files, and the panels that they name are i
   }
 })
 
-// The panels whose query is about all requests together: loads have no route, and requests no key pattern.
-const OF_THE_WHOLE = new Set(['Share of request time that is loading'])
+// The panels whose query is about all requests or calls together: loads have no route, requests and errors no key pattern.
+const OF_THE_WHOLE = new Set(['Share of request time that is loading', 'Share of calls that fail'])
 
 t.test('dashboards: every query obeys the variables whose labels its metric has, and panels lead to runbooks that exist', async (t) => {
   const labels = new Map(METRICS.flatMap(({ name, labelNames, type }) => {

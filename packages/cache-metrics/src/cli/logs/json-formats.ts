@@ -146,13 +146,15 @@ function formatOf (name: string, title: string, shape: JsonShape): LogFormat {
 type Getter = (object: object) => unknown
 
 function readerOf (shape: JsonShape): (object: object, time: TimeParser) => LogEntry | undefined {
-  const [method, target, query, line, host] = [shape.method, shape.target, shape.query, shape.request, shape.host].map(getterOf)
-  const [at, status, user, bytes, result] = [shape.time, shape.status, shape.user, shape.bytes, shape.result].map(getterOf)
+  const ofAny = (paths: readonly string[] | undefined): Getter => getterOf(paths)
+  const [method, target, query, line] = [shape.method, shape.target, shape.query, shape.request].map(ofAny)
+  const [at, status, user, bytes, result] = [shape.time, shape.status, shape.user, shape.bytes, shape.result].map(ofAny)
+  const host = getterOf(shape.host, isName)
   const took = (shape.took ?? []).map(([path, perSecond]) => ({ get: memberAt(path), perSecond }))
   return (object, time) => {
     const [code, when] = [numberOf(status!(object)), time(at!(object))]
     const path = withQuery(target!(object), query!(object))
-    const request = requestIn(method!(object), path, line!(object), textOf(host!(object)))
+    const request = requestIn(method!(object), path, line!(object), textOf(host(object)))
     if (request === undefined || Number.isNaN(when) || !(Number.isInteger(code) && code >= 0 && code <= 999)) return undefined
     const name = textOf(user!(object))
     return entryOf(request, {
@@ -188,15 +190,25 @@ function secondsIn (object: object, took: ReadonlyArray<{ get: Getter, perSecond
   return NaN
 }
 
-function getterOf (paths: readonly string[] = []): Getter {
+/** Returns a function that reads the first member, among those at some paths, whose value is accepted; by default each value is. */
+function getterOf (paths: readonly string[] = [], isAccepted = isPresent): Getter {
   const getters = paths.map(memberAt)
   return (object) => {
     for (const get of getters) {
       const value = get(object)
-      if (value !== undefined) return value
+      if (isAccepted(value)) return value
     }
     return undefined
   }
+}
+
+function isPresent (value: unknown): boolean {
+  return value !== undefined
+}
+
+/** Whether a value is a name. A log shipper adds an object as `host`, and a server writes `-` for a name that it does not have. */
+function isName (value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value !== '-'
 }
 
 /** Returns a function that reads a member: the one whose name is the whole path, else the nested member at that path. */

@@ -10,6 +10,7 @@ export interface LogEntry {
   readonly method: string
   /** The path and the query of the request target. */
   readonly target: string
+  /** The status; NaN if the log line has none. */
   readonly status: number
   /** Bytes of the response, in some log formats including its header; NaN if the log line has no size. */
   readonly bytes: number

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
 import { LineFields } from './line-fields.js'
 import { ISO_TIME, timeParser, type TimeParser } from './log-times.js'
@@ -16,8 +17,11 @@ interface TextShape {
 // Matches text in quotes that escapes its own quotes by a backslash, as nginx, Apache and Varnish write it.
 const QUOTED = String.raw`"([^"\\]*(?:\\.[^"\\]*)*)"`
 const COMMON_TIME = String.raw`\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d`
-const HOST = /^(?:[^\s:[\]/]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?$/
+// Matches a host with or without its port. `X-Forwarded-For` may be a list or `unknown`, and `-` stands for a header that is absent.
+const HOST = /^(?!-$|unknown$)(?:[^\s:[\]/,]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?$/
 const HOST_AND_PORT = /:\d{1,5}$/
+// Matches the identity and the user behind the addresses of client and proxies.
+const IDENTITY = /^(?:(?:[\da-fA-F:.[\]]+|unknown),? )*- /
 // Matches the end of a line of Traefik: number of the request, router, server, and whole milliseconds.
 const TRAEFIK = / \d+ "[^"]*" "[^"]*" (\d+)ms$/
 /** Matches the results of a proxy whose response needed no load by the app. */
@@ -152,7 +156,16 @@ function secondsOf (milliseconds: number): number {
 }
 
 // A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, which is `-`.
-// A prefix that a tool wrote, such as a time, is not taken for a host: the host is part of the key, so each line would have its own key.
+// A prefix that a tool wrote, such as a time, is not taken for a host: the host is part of the key, so each line would have its own key. The
+// same holds for an address in front of another, which is a client of `X-Forwarded-For`.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
-  return second !== '-' && rest.includes(' ') && HOST.test(first) && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
+  if (second === '-' || !rest.includes(' ') || !HOST.test(first)) return false
+  const hasPort = HOST_AND_PORT.test(first)
+  return isAddress(first) ? hasPort && !isAddress(second) : hasPort || IDENTITY.test(rest)
+}
+
+/** Whether a field is an IP address, which may have a port or brackets, and a comma behind it. */
+function isAddress (field: string): boolean {
+  const address = field.replace(/,$/, '')
+  return isIP(address) !== 0 || isIP(address.replace(/:\d{1,5}$/, '').replace(/^\[(.*)\]$/, '$1')) !== 0
 }
