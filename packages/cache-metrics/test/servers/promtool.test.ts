@@ -98,7 +98,8 @@ function isMeant (what: string, fault: Fault, instances: string): boolean {
 
 /** Returns the series of both processes of a job in promtool's notation, with `up` in front. */
 function seriesOf (
-  job: string, healthy: readonly Series[], steps: number, isWanted: (series: Series) => boolean, faultOf: (series: Series) => Fault | undefined
+  job: string, healthy: readonly Series[], steps: number, isWanted: (series: Series) => boolean,
+  faultOf: (series: Series) => Fault | undefined
 ): object[] {
   const up = ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: `1x${steps}` }))
   return [...up, ...healthy.filter(isWanted).flatMap((series) => notation(series, steps, faultOf(series)) ?? [])]
