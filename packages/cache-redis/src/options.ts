@@ -216,8 +216,8 @@ export const redisPluginSchema = Type.Object({
    */
   patterns: patternsOption(),
   /**
-   * `false`: the plugin registers the core and does not change its implementation; of its options only the names are checked. `true`: a second choice of an implementation is
-   * `CACHE_ERR_IMPLEMENTATION_CLASH`.
+   * `false`: the plugin registers the core and does not change its implementation; of its options only the names are checked. `true`: a
+   * second choice of an implementation is `CACHE_ERR_IMPLEMENTATION_CLASH`.
    */
   enabled: Type.Optional(Type.Boolean({ default: true }))
 }, { additionalProperties: false })
