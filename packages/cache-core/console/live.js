@@ -4,6 +4,8 @@ const { cacheConsole } = globalThis
 /** Milliseconds over which a rate is computed, and the tolerance for polls that come a little early. */
 const LIVE_MS = 10_000
 const TOLERANCE_MS = 1000
+/** The shortest time over which a rate is shown: a tab that is shown again polls at once, beside its timer. */
+const LEAST_MS = 1000
 /** The longest time between two answers of a process whose difference is shown, for each process that answers: a pause is longer. */
 const MAX_MS = 15_000
 /** Milliseconds that the chart of the hit rate shows. */
@@ -33,9 +35,11 @@ class LiveCounts {
     const inService = counts.implementations.filter((each) => each.isInService)
     const names = inService.map(({ impl }) => impl).join(' ')
     const own = this.#processes.get(counts.process)
-    const isSame = own !== undefined && own.inService === names
+    const poll = pollOf(counts, inService)
+    // A history goes on with the same implementation, and not over a clock of the server that was set back.
+    const isSame = own !== undefined && own.inService === names && poll.at >= own.polls.at(-1).at
     const polls = isSame ? own.polls : []
-    polls.push(pollOf(counts, inService))
+    polls.push(poll)
     while (polls.at(-1).at - polls[0].at > SHOWN_MS) polls.shift()
     this.#processes.set(counts.process, { heardAt: now, inService: names, polls })
     const shown = this.#processes.get(this.#shown)
@@ -52,7 +56,7 @@ class LiveCounts {
   get latest () {
     const polls = this.#polls
     const at = polls.length - 1
-    return between(polls[this.#startOf(polls, at, 0)], polls[at])
+    return between(polls[this.#startOf(polls, at, LEAST_MS)], polls[at])
   }
 
   /**

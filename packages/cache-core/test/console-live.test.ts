@@ -130,3 +130,21 @@ t.test('operation: without a call has no numbers, above all bounds no percentile
   t.equal(live.latest.operation('memory set'), undefined)
   t.same(live.latest.operation('memory get'), { perSecond: 0.2, meanSeconds: 20, p95Seconds: null })
 })
+
+t.test('latest: a tab that is shown again polls twice, and no rate is over the moment between both answers', async (t) => {
+  const live = new LiveCounts()
+  noteSteady(live, [0, 20, 20.008])
+  t.equal(live.latest, undefined)
+  noteSteady(live, [22])
+  t.match(live.latest, { seconds: 2 })
+})
+
+t.test('note: a server whose clock was set back has a new history, which does not grow without bound', async (t) => {
+  const live = new LiveCounts()
+  noteSteady(live, [100_000, 100_002, 100_004])
+  noteSteady(live, [0, 2, 4])
+  t.match(live.latest, { seconds: 4 })
+  t.equal(live.parts.flat().length, 0)
+  noteSteady(live, Array.from({ length: 1000 }, (_, at) => 6 + 2 * at))
+  t.ok(live.parts.flat().length <= 151, 'those of five minutes')
+})

@@ -197,16 +197,34 @@ t.test('registry: the second app of a registry that chooses the implementation i
   const shared = new CacheRegistry()
   for (let app = 0; app < 2; app++) await buildApp(t, { registry: shared, implementation: impl }, lines)
   t.equal(warnings(lines).length, 1)
+  await buildApp(t, { registry: shared, enabled: false }, lines)
+  t.match(warnings(lines)[1], /option enabled: false takes ThreeMethodCache out of service for all apps/)
+})
+
+t.test('registry: apps that use it one after the other replace nothing, each with an instance of its own', async (t) => {
+  const registry = new CacheRegistry()
+  const lines: LogLine[] = []
+  for (const options of [{ implementation: new MemoryCache() }, { implementation: new MemoryCache() }, { enabled: false }]) {
+    const app = await buildApp(t, { registry, ...options }, lines)
+    await app.close()
+  }
+  t.same(warnings(lines), [])
 })
 
 t.test('registry: other values of options that another app gave are said, and those of an app that closed are not', async (t) => {
   const registry = new CacheRegistry()
   const lines: LogLine[] = []
-  const first = await buildApp(t, { registry, rollout: { percent: 10, salt: 'a' }, serializer: 'json', keyPattern: () => 'one' }, lines)
-  await buildApp(t, { registry, rollout: { percent: 10, key: () => 'someone' }, defaultTtl: 5 }, lines)
+  const first = await buildApp(t, { registry, rollout: { percent: 10, salt: 'a' }, patterns: { user: { ttl: 5 } }, serializer: 'json', keyPattern: () => 'one', readTimeoutMs: 50 }, lines)
+  // What a sibling package gives later is added to what the app gave.
+  coreOf(first)!.configureFor('@x/cache-redis', { patterns: { team: { ttl: 9 } } })
+  await buildApp(t, { registry, rollout: { percent: 10, key: () => 'someone' }, defaultTtl: 5, keyPattern: () => 'one' }, lines)
   t.same(warnings(lines), [])
-  const third = await buildApp(t, { registry, rollout: { percent: 50, salt: 'a' }, serializer: 'rich', keyPattern: () => 'two' }, lines)
-  t.match(warnings(lines), [/^Cache: another app with this registry gave other values of serializer, rollout\.percent, keyPattern; these now apply to all/])
+  const third = await buildApp(t, {
+    registry, rollout: { percent: 50, salt: 'a' }, patterns: { user: { ttl: 6 }, team: { ttl: 8 } }, serializer: 'rich', keyPattern: () => 'two', readTimeoutMs: 60
+  }, lines)
+  t.match(warnings(lines), [
+    /^Cache: another app with this registry gave other values of serializer, keyPattern, readTimeoutMs, rollout\.percent, patterns\.user, patterns\.team; these now/
+  ])
   await first.close()
   await third.close()
   await buildApp(t, { registry, serializer: 'json' }, lines)

@@ -156,6 +156,7 @@ t.test('getOrSetMany: a Map by other keys than those of the call is said once pe
       for (const at of [1, 2]) {
         t.same(await cache.getOrSetMany<number>([`user:${at}`, 'user:3'], () => new Map([[at, 1], [3, 1]]) as never), [undefined, undefined])
         t.same(await cache.getOrSetMany<number>([`good:${at}`, 'good:3'], () => new Map([['good:3', 1], ['good:4', 1]])), [undefined, 1])
+        t.same(await cache.getOrSetMany<number>([`country:X${at}`], () => new Map([['country:DE', 1], ['country:FR', 1]])), [undefined])
         t.same(await cache.getOrSetMany<number>([`empty:${at}`], () => new Map()), [undefined])
         t.same(await cache.getOrSetMany<number>([`any:${at}`], () => new AnyKey([['x', 1]])), [1])
         t.same(await cache.getOrSetMany<number | undefined>([`there:${at}`], (keys) => new Map([[keys[0]!, undefined]])), [undefined])
@@ -255,14 +256,16 @@ t.test('set, lock: a key with an invalid date, or with the text of a function th
   const said = listen(registry)
   const ttl = { ttl: 60 }
   await client.set(`day:${String(new Date('x'))}`, 1, ttl)
-  for (const fn of [(id: number) => id + 1, function idOf (id: number) { return id }, () => 1]) await client.set(`fn${String(said.length)}:${String(fn)}`, 1, ttl)
+  for (const fn of ['(id) => id + 1', 'function idOf (id) { return id }', '({ id }) => { return id }', '() => 1']) await client.set(`fn${String(said.length)}:${fn}`, 1, ttl)
   await client.lock('job:undefined', { ttl: 10 })
-  for (const fine of ['price:a=>5', 'day:Invalid', 'page:function', 'row:x=> y']) await client.set(fine, 1, ttl)
+  for (const fine of ['price:a=>5', 'day:Invalid', 'page:function', 'row:x=> y', 'search:x => y', 'redirect:/a => /b', 'q:calling a function (x)']) await client.set(fine, 1, ttl)
   t.match(said, [
-    /^day: a key has the part Invalid Date/, /^fn1: a key has the part .*=>/, /^fn2: a key has the part function idOf/, /^fn3: a key has the part \(\) =>/,
-    /^job: a key has the part undefined/
+    /^day: a key has the part Invalid Date/, /^fn1: a key has the part \(id\) =>/, /^fn2: a key has the part function idOf \(id\)/,
+    /^fn3: a key has the part \(\{ id \}\) =>/, /^fn4: a key has the part \(\) =>/, /^job: the key of a lock has the part undefined: all calls .* share one lock/
   ])
-  t.equal(said.length, 5)
+  t.equal(said.length, 6)
+  await client.set('job:undefined', 1, ttl)
+  t.match(said[6], /^job: a key has the part undefined: its entry/, 'that of a lock does not hide it')
 })
 
 t.test('lock: a ttl in milliseconds is said once per pattern', async (t) => {
@@ -272,4 +275,12 @@ t.test('lock: a ttl in milliseconds is said once per pattern', async (t) => {
   for (const key of ['job:2', 'job:3']) await client.lock(key, { ttl: 30_000, waitMs: 0 })
   t.match(said, [/^job: a lock has a ttl of 30000 seconds/])
   t.equal(said.length, 1)
+})
+
+t.test('lock: takes no place among the metric labels', async (t) => {
+  const { client, registry } = makeClient()
+  registry.configure({ maxKeyPatterns: 2 })
+  for (const name of ['a', 'b', 'c']) await client.lock(`${name}:1`, { ttl: 1 })
+  await client.set('user:1', 1, 60)
+  t.ok(registry.stats.patterns.has('user'))
 })

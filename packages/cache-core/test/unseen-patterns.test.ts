@@ -19,18 +19,18 @@ function start (t: Test, options: ConstructorParameters<typeof CacheRegistry>[0]
   return { registry, said, pass }
 }
 
-t.test('rollout.allow, patterns: a name that no key has is said once, after ten minutes and a thousand reads', async (t) => {
+t.test('rollout.allow, patterns: a misspelt name is said once, after ten minutes and a thousand reads', async (t) => {
   const { said, pass } = start(t, { rollout: { allow: ['usr', 'product'] }, patterns: { usr: { ttl: 60 }, product: { ttl: 60 } } })
   pass(9, { 'user:1': 900, 'product:1': 1000 })
   t.same(said, [])
   pass(30, {})
   t.same(said.length, 2)
   for (const [at, option] of ['rollout.allow', 'patterns'].entries()) {
-    t.match(said[at], new RegExp(`^${option} names the key pattern usr, and no key of 1900 reads has it.* user, product: compare the spelling`))
+    t.match(said[at], new RegExp(`^${option} names the key pattern usr, and no key of 1900 reads has it.* pattern user: compare the spelling`))
   }
 })
 
-t.test('rollout.patterns: a name of an own percent is looked at, too', async (t) => {
+t.test('rollout.patterns: a misspelt name of an own percent is said, too', async (t) => {
   const { registry, said, pass } = start(t, {})
   registry.rollout.patterns = { usr: 10 }
   pass(10, { 'user:1': 1000 })
@@ -46,3 +46,11 @@ t.test('rollout.allow: nothing is said of few reads, of *, nor of patterns that 
   few.pass(60, { 'user:1': 999 })
   t.same(few.said, [])
 })
+
+for (const [name, isSaid] of [['users', true], ['User', true], ['usre', true], ['uesr', true], ['report', false], ['admin', false], ['us', true], ['ab', false]] as const) {
+  t.test(`patterns: ${name} beside keys of user is ${isSaid ? '' : 'not '}said: a name that no other is like may come later`, async (t) => {
+    const { said, pass } = start(t, { patterns: { [name]: { ttl: 60 } } })
+    pass(10, { 'user:1': 1000 })
+    t.equal(said.length, isSaid ? 1 : 0)
+  })
+}

@@ -181,7 +181,7 @@ export class CacheClient implements FastifyCache {
     const error = checkKey(key) ?? checkLockOptions(options)
     if (error !== undefined) return this.#calls.refuse('lock', error)
     const { active, stats, doubts } = this.registry
-    doubts.lookAtLock(stats.patterns.of(key), key, options)
+    doubts.lookAtLock(key, options, (name) => stats.patterns.of(name))
     return this.#calls.failed(active.stats, 'lock', await active.lock(key, options))
   }
 

@@ -104,8 +104,8 @@ export class NamespacedCache implements FastifyCache {
       if (!(loaded instanceof Map)) return loaded
       const values = own.map((key) => (loaded as ReadonlyMap<string, T>).get(key))
       if (values.some((value) => value !== undefined)) return values
-      // A Map that has none of the keys is passed on as a Map, so that the cache reports it.
-      return new Map(Array.from(loaded as ReadonlyMap<string, T>, ([key, value]) => [this.#key(key), value]))
+      // A Map that has none of the keys is passed on as a Map, so that the cache reports it if its keys are no texts.
+      return new Map(Array.from(loaded as ReadonlyMap<string, T>, ([key, value]) => [typeof key === 'string' ? this.#key(key) : key, value]))
     }
     return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(options))
   }

@@ -138,7 +138,7 @@ export class Core {
   chooseImplementation (by: string, impl?: Cache): void {
     if (this.#chosenBy !== undefined) throw new ImplementationClash(this.#chosenBy, by)
     this.#chosenBy = by
-    this.#app.replace(impl)
+    this.#app.choose(impl)
   }
 
   /** Returns whether the internal endpoints are open, and the app's `guard` hook in front of them. */
@@ -226,6 +226,7 @@ export class Core {
   async #putIntoService (options: CacheCoreOptions): Promise<void> {
     const { implementation } = options
     if (!this.isEnabled) {
+      this.#app.switchOff()
       if (!this.registry.active.passThrough) this.registry.register(new NullCache(), 'NullCache')
       return
     }

@@ -10,18 +10,10 @@ export type SharedOptions = { readonly [Name in 'rollout' | 'defaultTtl' | 'patt
  * @throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for it
  */
 export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: string): void {
-  const [name] = clashesOf(own, siblings)
-  if (name !== undefined) throw new OptionClash(name, by)
-}
-
-/** Returns the names of the options for which two registrations give different values. */
-export function clashesOf (own: SharedOptions, siblings: SharedOptions): string[] {
-  const names: string[] = []
   const compare = (name: string, one: unknown, other: unknown): void => {
-    if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) names.push(name)
+    if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) throw new OptionClash(name, by)
   }
   for (const name of ['defaultTtl', 'serializer'] as const) compare(name, own[name], siblings[name])
   for (const name of Object.keys(own.patterns ?? {})) compare(`patterns.${name}`, own.patterns![name], siblings.patterns?.[name])
   for (const name of ['percent', 'allow', 'salt', 'holdOut', 'shadow', 'canary', 'key'] as const) compare(`rollout.${name}`, own.rollout?.[name], siblings.rollout?.[name])
-  return names
 }

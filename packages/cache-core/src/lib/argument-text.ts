@@ -58,7 +58,7 @@ function textOf (value: unknown, depth: number): string {
  * Words that `Doubts` reports in a key as failed interpolations, and the escapes of JSON. Arguments may have these words: the text of a
  * string has an escape in place of the first letter, and the arguments `null`, `undefined` and `NaN` are `0null`, `0undefined` and `0NaN`.
  */
-const REPORTED = /\\n(?=ull)|\\.|undefined|null|NaN|Invalid Date|\[object |function|=>/g
+const REPORTED = /\\[nf](?=ull|unction)|\\.|undefined|null|NaN|Invalid Date|\[object |function|=>/g
 
 /**
  * Returns a string as a JSON string literal that `JSON.parse` reads as the same string, so that two strings never have the same text.
@@ -67,6 +67,7 @@ function stringText (value: string): string {
   const text = JSON.stringify(value)
   return text.replace(REPORTED, (part) => {
     if (part === '\\n') return '\\u000a'
+    if (part === '\\f') return '\\u000c'
     return part.startsWith('\\') ? part : `\\u00${part.charCodeAt(0).toString(16)}${part.slice(1)}`
   })
 }

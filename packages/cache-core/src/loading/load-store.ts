@@ -48,8 +48,8 @@ export class LoadStore {
 
   /**
    * Reads the stale value of a load again, after the lease or the snapshot of its tags: another process, or this one, may have removed the
-   * value since it was read. A lease taken after the removal does not prevent that the loader keeps the value by its function `unchanged`, which stores
-   * the value again.
+   * value since it was read. A lease taken after the removal does not prevent that the loader keeps the value by its function `unchanged`,
+   * which stores the value again.
    */
   async staleNow<T> (call: Call<T>): Promise<StaleValue | undefined> {
     const entry = await this.read(call, false)

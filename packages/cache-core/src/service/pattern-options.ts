@@ -34,8 +34,8 @@ export const patternSchema = Type.Object({
    */
   tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: MAX_TAG_LENGTH }), { maxItems: 8 })),
   /**
-   * A Standard Schema, a TypeBox or JSON Schema (a plain object), or a function that returns a boolean. A stored value that does not match is a miss; a new
-   * value that does not match is not stored. The schema must be synchronous, and does not change values.
+   * A Standard Schema, a TypeBox or JSON Schema (a plain object), or a function that returns a boolean. A stored value that does not match
+   * is a miss; a new value that does not match is not stored. The schema must be synchronous, and does not change values.
    * @default none
    */
   schema: Type.Optional(Type.Unsafe<ValueSchema>(Type.Refine(Type.Unknown(), isSchema, () => 'a Standard Schema, a TypeBox or JSON Schema, which is a plain object, or a function'))),

@@ -84,8 +84,6 @@ export class CacheRegistry {
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
-  /** The options that each app with this registry gave, by its core: they apply to all of the apps. */
-  readonly givenBy = new Map<object, RegistryOptions>()
   /** Functions by name whose results sibling packages add to `status()`; a function must not throw. */
   readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */

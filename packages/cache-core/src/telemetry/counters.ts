@@ -66,7 +66,7 @@ export class Loads {
    * load that fails takes as long as its time limit, or no time at all.
    */
   readonly succeeded = { count: 0, sum: 0 }
-  /** The moving average of the durations of loads that succeeded in seconds, over about the last 16 of them; the mean while there are fewer. */
+  /** The moving average of the durations of loads that succeeded in seconds, over about the last 16; the mean while there are fewer. */
   recent = 0
   constructor (readonly keyPattern: string) {}
 

@@ -12,8 +12,8 @@ const DOUBTED_TTL = 24 * 3600
 const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
 const SAMPLES = 8
-/** Texts of failed interpolations. `argumentText` makes none of them, since an argument of a wrapped function may be `null`. */
-const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\]|function\b[\w$ ]*\([\w$, ]*\)|\([\w$, ]*\) =>|\w+ =>)(?![A-Za-z0-9])/
+/** Texts of failed interpolations, found in time that grows with the length of the text alone. `argumentText` makes none of them, since an argument of a wrapped function may be `null`. */
+const HOLLOW = /(?:^|[^A-Za-z0-9])((?:undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\])(?![A-Za-z0-9])|function\b ?[\w$]* ?\([\w$, {}]*\)(?= \{)|\([\w$, {}]*\) =>(?= [\w{(]))/
 /** Seconds above which the ttl of a lock is reported as a likely mistake: the lock of a process that ended is held for so long. */
 const DOUBTED_LOCK = 3600
 
@@ -99,10 +99,15 @@ export class Doubts {
     return seen
   }
 
-  /** Checks the key and the ttl of a lock. */
-  lookAtLock (keyPattern: string, key: string, { ttl }: { readonly ttl: number }): void {
-    const seen = this.lookAtCall(keyPattern, key, {})
-    if (seen !== undefined && isAbove(ttl, DOUBTED_LOCK)) this.#say(seen, keyPattern, 'lock ttl', `a lock has a ttl of ${ttl} seconds, above an hour, for which it is held if its process ends: a ttl is given in seconds, not in milliseconds`)
+  /** Checks the key and the ttl of a lock. The pattern of a key is looked up for a message alone, since locks have no metric labels. */
+  lookAtLock (key: string, { ttl }: { readonly ttl: number }, patternOf: (key: string) => string): void {
+    const hollow = HOLLOW.exec(key)?.[1]
+    const isLong = isAbove(ttl, DOUBTED_LOCK)
+    if (hollow === undefined && !isLong) return
+    const keyPattern = patternOf(key)
+    const seen = this.#seenOf(keyPattern)
+    if (hollow !== undefined) this.#say(seen, keyPattern, 'lock key', `the key of a lock has the part ${hollow}: all calls whose key lacks that part share one lock. Complete the key`)
+    if (isLong) this.#say(seen, keyPattern, 'lock ttl', `a lock has a ttl of ${ttl} seconds, above an hour, for which it is held if its process ends: a ttl is given in seconds, not in milliseconds`)
   }
 
   /**
@@ -140,18 +145,20 @@ export class Doubts {
   }
 
   /**
-   * Checks the return value of a loader of several keys: a Map that has entries and none of the keys, such as one by ids, is reported, since
-   * all values are then `undefined`.
+   * Checks the return value of a loader of several keys: a Map by ids, with none of the keys, is reported, since all values are then
+   * `undefined`. A Map with other keys of their kind is not: its loader may return a whole table, and the wanted keys are unknown.
    */
   lookAtLoadedMany (keys: readonly string[], loaded: unknown, patternOf: (key: string) => string): void {
     try {
       if (!(loaded instanceof Map) || loaded.size === 0 || keys.some((key) => loaded.has(key) || loaded.get(key) !== undefined)) return
+      const kinds = new Set(keys.map(kindOf))
+      if ([...loaded.keys()].some((key) => typeof key === 'string' && kinds.has(kindOf(key)))) return
     } catch {
       // A Map of the app that throws when it is read is an error of the load.
       return
     }
     for (const keyPattern of new Set(keys.map((key) => typeof key === 'string' ? patternOf(key) : OTHER))) {
-      this.#say(this.#seenOf(keyPattern), keyPattern, 'loaded many', 'the loader of a getOrSetMany returned a Map that has none of the keys, so that all values are undefined, and none is stored. Make a Map by the keys that the loader gets, such as user:1 in place of the id 1')
+      this.#say(this.#seenOf(keyPattern), keyPattern, 'loaded many', 'the loader of a getOrSetMany returned a Map that has none of the keys, so that all values are undefined, and none is stored. Make a Map by the keys that the loader gets, as texts')
     }
   }
 
@@ -179,6 +186,11 @@ export class Doubts {
   hasChecked (keyPattern: string): boolean {
     return (this.#seen.get(keyPattern)?.samples ?? 0) >= SAMPLES
   }
+}
+
+/** Returns the part of a key before the first colon. */
+function kindOf (key: unknown): unknown {
+  return typeof key === 'string' ? key.split(':', 1)[0] : key
 }
 
 function isAbove (seconds: unknown, limit: number): seconds is number {
