@@ -6,6 +6,7 @@ import type { FoundEntry, StoredEntry } from './found-entry.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
+import { toCacheError } from '../connection/redis-errors.js'
 import type { NearCache } from '../near/near-cache.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import { quiet } from './quiet.js'
@@ -150,10 +151,11 @@ export class Entries {
     return toStoredEntry(verdict, place, decoded, leftMs)
   }
 
-  /** Reads several entries from Redis at the same time. An entry that cannot be read gives its `CacheError`. */
+  /** Reads several entries from Redis at the same time. An entry that cannot be read, or has another type, gives its `CacheError`. */
   async findMany (keys: readonly string[]): Promise<(FoundEntry | CacheError | null)[]> {
     return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false, isDirect: false }).catch((error: unknown) => {
-      if (isCacheError(error)) return error
+      const coded = toCacheError('getMany', error)
+      if (isCacheError(error) || coded.code === 'CACHE_ERR_CORRUPT') return coded
       throw error
     })))
   }
