@@ -37,6 +37,14 @@ t.test('warm: an item that is no object fails alone, and options of null are the
   }
 })
 
+t.test('warm: an item whose loader returns undefined is skipped, since nothing is stored', async (t) => {
+  const lines: Line[] = []
+  const { registry } = makeClient()
+  const client = new CacheClient(registry, { log: logTo(lines) })
+  t.same(await client.warm(itemsOf(4, (at) => at % 2 === 0 ? undefined : null)), { warmed: 2, failed: 0, skipped: 2 })
+  t.same(lines.filter(([, , message]) => message === 'Cache: warming').map(([, { ended }]) => ended), [1, 2, 3])
+})
+
 t.test('warm: loads what is missing and leaves what is there', async (t) => {
   const { client, impl } = makeClient()
   await client.set('user:1', 'there')

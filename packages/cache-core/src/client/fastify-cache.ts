@@ -10,7 +10,10 @@ export type { ArgumentsOf, WarmOptions, WrapOptions, Wrapped }
 /** One critical key that `warm` loads before the first request. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
 
-/** The result of `warm`. `skipped` counts keys that the rollout does not cache, and every key in front of a pass-through implementation. */
+/**
+ * The result of `warm`. `skipped` counts keys that the rollout does not cache, every key in front of a pass-through implementation, and items
+ * whose loader returned `undefined`, which is not stored.
+ */
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
 /**

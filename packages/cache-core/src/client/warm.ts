@@ -26,19 +26,20 @@ export async function warm (
   // A load of a warm item that hangs does not keep the process of a closing app running.
   const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
   let quarter = 1
+  let ended = 0
   const queue = stored.values()
   const work = async (): Promise<void> => {
     for (const item of queue) {
       try {
         const error = checkNames('warmItem', item)
         if (error !== undefined) throw error
-        await loadOne(cache, item, limit)
-        report.warmed++
+        if (await loadOne(cache, item, limit) === undefined) report.skipped++
+        else report.warmed++
       } catch (error) {
         report.failed++
         log?.warn({ err: error, key: item?.key }, 'Cache: a key could not be warmed')
       }
-      const ended = report.warmed + report.failed
+      ended++
       if (ended < total && ended >= total * quarter / 4) {
         log?.info({ ended, total }, 'Cache: warming')
         while (ended >= total * quarter / 4) quarter++
