@@ -1,3 +1,4 @@
+import { disproves } from '../key-leak/leak-evidence.js'
 import type { MeasuredNumbers } from './advice-state.js'
 import type { Finding } from './findings.js'
 import type { Span } from './trace-time.js'
@@ -31,17 +32,28 @@ export function replaceDecided (joined: MeasuredNumbers, own: MeasuredNumbers, d
   }
 }
 
-/** Returns the numbers of several states without the findings of processes that have ended, if a later process has decided them. */
+/**
+ * Returns the numbers of several states without the findings of processes that have ended, if a later process has decided them. A leak needs
+ * evidence on its own dimension, since another process may have compared many requests of one user.
+ */
 export function withoutSuperseded (all: readonly Found[]): MeasuredNumbers[] {
   const nothing = { leak: undefined, isNoise: false, change: undefined, staleness: [], provenTtl: undefined }
   return all.map((one) => {
     const isOld = (finding: Finding): boolean => all.some(({ numbers: { decided } }) => isBefore(spanOf(one, finding), decided?.[finding]))
     return replaceDecided(one.numbers, { ...one.numbers, ...nothing }, {
-      leak: isOld('leak'),
+      leak: isDisproved(one, all),
       isNoise: isOld('isNoise'),
       change: isOld('change')
     })
   })
+}
+
+/** Whether a later process has evidence against the leak of a process that has ended. */
+function isDisproved (one: Found, all: readonly Found[]): boolean {
+  const { leak } = one.numbers
+  const span = spanOf(one, 'leak')
+  return leak !== undefined &&
+    all.some(({ numbers: { evidence = [] } }) => evidence.some((each) => isBefore(span, each.span) && disproves(leak, each)))
 }
 
 /** Returns the span of the process that made a finding. In a state without spans of findings, the finding is as late as the state. */
