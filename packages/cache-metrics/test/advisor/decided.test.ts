@@ -84,6 +84,17 @@ for (const [change, key, load] of [['key has the user', ...KEYED], ['value is th
   })
 }
 
+t.test('restore: a change in a tenth of the values is not lost in a process that has not checked enough of them', async (t) => {
+  const keep = fileOf(t)
+  let loads = 5
+  const load = (id: number): object => ++loads % 10 === 0 ? { id, at: new Date(0) } : { id }
+  t.match(await live(t, keep, 200, SHARED[0], load), /^changes when stored/)
+  loads = 0
+  t.match(await live(t, keep, 9, SHARED[0], load), /^changes when stored/)
+  t.match(await live(t, keep, 199, ...SHARED), /^changes when stored/)
+  t.notMatch(await live(t, keep, 200, ...SHARED), /changes when stored/)
+})
+
 /** The numbers of a process without a finding: the requests of its users, whose names are those of a header. */
 function foundIn (leak: MeasuredNumbers['leak'], requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number) {
   const observed = new RouteObservation('pattern', 'item', { ttls: [60], entries: [100] }, (strata) => ({ accesses: new SampledAccesses(strata, 100), epoch: 0 }))
