@@ -95,10 +95,13 @@ t.test('restore: a change in a tenth of the values is not lost in a process that
   t.notMatch(await live(t, keep, 200, ...SHARED), /changes when stored/)
 })
 
-/** The numbers of a process without a finding: the requests of its users, whose names are those of a header. */
-function foundIn (leak: MeasuredNumbers['leak'], requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number) {
+/** Returns the numbers of a process that continues a leak; each user has a cookie `session`. */
+function foundIn (leak: MeasuredNumbers['leak'], ...rest: [requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number]) {
+  return continued(stateOf(0, 100, { leak, decided: { leak: span(0, 100) } }), ...rest)
+}
+
+function continued ({ subjects: [subject] }: AdviceState, requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number) {
   const observed = new RouteObservation('pattern', 'item', { ttls: [60], entries: [100] }, (strata) => ({ accesses: new SampledAccesses(strata, 100), epoch: 0 }))
-  const { subjects: [subject] } = stateOf(0, 100, { leak, decided: { leak: span(0, 100) } })
   return observed.restore(subject!, 100 * MINUTE, new TraceTime([span(0, 100)]), 0).then(() => {
     for (let turn = 0; turn < requests; turn++) {
       const user = userOf(turn)
@@ -108,6 +111,9 @@ function foundIn (leak: MeasuredNumbers['leak'], requests: number, key: Of<strin
     return observed.state(0.001, span(100, 200))!.numbers
   })
 }
+
+/** Returns one of the numbers below `count`, in no order. */
+const pick = (turn: number, count: number): number => (hashKey(`turn ${turn}`) >>> 0) % count
 
 const SESSION = { dimension: 'cookie session', pairs: 250, differing: 240, compared: 400 }
 
@@ -121,6 +127,17 @@ t.test('restore: users who were rarely met on one key must change more often bef
   const of = (requests: number) => foundIn({ ...SESSION, pairs: 20, differing: 19, compared: 4000 }, requests, (id, user) => `${id}:${user}`, (id) => id, (turn) => turn % 7)
   t.match(await of(800), { leak: { pairs: 20 } })
   t.match(await of(1200), { leak: undefined })
+})
+
+t.test('restore: a leak on another dimension does not hide an earlier one, which is reported again once the other one is mended', async (t) => {
+  const user = { dimension: 'user', pairs: 250, differing: 240, compared: 400 }
+  const leaking = await foundIn(user, 600, (id) => `${id}`, (_id, session) => session, (turn) => pick(turn, 3))
+  t.match(leaking, { leak: { dimension: 'cookie session' }, otherLeaks: [user], decided: { leak: span(100, 200) } })
+  const state = parseState(JSON.parse(stateText(stateOf(100, 200, leaking)))) as AdviceState
+  const mended = await continued(state, 1200, (id, session) => `${id}:${session}`, (id) => id, (turn) => pick(turn, 3))
+  t.match(mended, { leak: user, otherLeaks: [] })
+  t.equal(await leakOf(stateOf(100, 200, leaking), sound(195, 300, 9000, { dimension: 'cookie session' })), 'user')
+  t.equal(await leakOf(stateOf(100, 200, leaking), sound(195, 300, 9000)), 'cookie session')
 })
 
 t.test('restore: users who take turns so strictly that no leak is found do not disprove one', async (t) => {
