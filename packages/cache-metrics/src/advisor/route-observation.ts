@@ -206,7 +206,9 @@ export class RouteObservation {
       meanKeyLength: requests === 0 ? 0 : this.#keyLength / requests,
       staleness: this.#values === 0 ? [] : forecasts,
       provenTtl: provenTtl(forecasts, staleTolerance),
-      leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing, compared: leak.compared },
+      leak: leak === undefined
+        ? undefined
+        : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing, compared: leak.compared },
       isNoise: this.leak.noise,
       cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers,
       storableShare: this.#answers === 0 ? undefined : this.#storable / this.#answers,

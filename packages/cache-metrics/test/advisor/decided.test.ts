@@ -95,21 +95,26 @@ t.test('restore: a change in a tenth of the values is not lost in a process that
   t.notMatch(await live(t, keep, 200, ...SHARED), /changes when stored/)
 })
 
+/** The requests of a process: their number, and the key, the value and the user of each. */
+type Requests = [requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number]
+
 /** Returns the numbers of a process that continues a leak; each user has a cookie `session`. */
-function foundIn (leak: MeasuredNumbers['leak'], ...rest: [requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number]) {
+function foundIn (leak: MeasuredNumbers['leak'], ...rest: Requests) {
   return continued(stateOf(0, 100, { leak, decided: { leak: span(0, 100) } }), ...rest)
 }
 
-function continued ({ subjects: [subject] }: AdviceState, requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number) {
-  const observed = new RouteObservation('pattern', 'item', { ttls: [60], entries: [100] }, (strata) => ({ accesses: new SampledAccesses(strata, 100), epoch: 0 }))
-  return observed.restore(subject!, 100 * MINUTE, new TraceTime([span(0, 100)]), 0).then(() => {
-    for (let turn = 0; turn < requests; turn++) {
-      const user = userOf(turn)
-      const names = Object.fromEntries(['session', `one${turn % 3}`, `two${turn % 5}`, `six${turn % 6}`].map((name) => [`cookie ${name}`, name === 'session' ? user : turn]))
-      observed.leak.note(hashKey(key(turn % 4, user)), turn / 10, load(turn % 4, user), names)
-    }
-    return observed.state(0.001, span(100, 200))!.numbers
-  })
+/** Returns the numbers of a process that continues a state. */
+async function continued ({ subjects: [subject] }: AdviceState, ...[requests, key, load, userOf]: Requests): Promise<MeasuredNumbers> {
+  const record = (strata: readonly number[]) => ({ accesses: new SampledAccesses(strata, 100), epoch: 0 })
+  const observed = new RouteObservation('pattern', 'item', { ttls: [60], entries: [100] }, record)
+  await observed.restore(subject!, 100 * MINUTE, new TraceTime([span(0, 100)]), 0)
+  for (let turn = 0; turn < requests; turn++) {
+    const user = userOf(turn)
+    const cookies = ['session', `one${turn % 3}`, `two${turn % 5}`, `six${turn % 6}`]
+    const names = Object.fromEntries(cookies.map((name) => [`cookie ${name}`, name === 'session' ? user : turn]))
+    observed.leak.note(hashKey(key(turn % 4, user)), turn / 10, load(turn % 4, user), names)
+  }
+  return observed.state(0.001, span(100, 200))!.numbers
 }
 
 /** Returns one of the numbers below `count`, in no order. */
