@@ -284,3 +284,17 @@ t.test('lock: takes no place among the metric labels', async (t) => {
   await client.set('user:1', 1, 60)
   t.ok(registry.stats.patterns.has('user'))
 })
+
+t.test('samples: the number of checked values, which may be raised', async (t) => {
+  const { registry, client } = makeClient<any>(() => new NullCache())
+  const load = async (from: number, to: number): Promise<void> => {
+    for (let turn = from; turn < to; turn++) await client.getOrSet('user:1', () => turn === 8 ? { at: new Date(0) } : { turn })
+  }
+  await load(0, 8)
+  t.ok(registry.doubts.hasChecked('user'))
+  registry.doubts.samples = 20
+  t.notOk(registry.doubts.hasChecked('user'))
+  await load(8, 20)
+  t.equal(registry.doubts.changeIn('user'), 'Date at .at')
+  t.ok(registry.doubts.hasChecked('user'))
+})

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { serveDatabase } from '../../src/database/serve.js'
-import { buildTestApp, openTestDatabase, rowsAtOnce } from '../fixtures/app.js'
+import { buildTestApp, rowsAtOnce } from '../fixtures/app.js'
+import { filledDirectory } from '../fixtures/filled-database.js'
 import { run, runWith } from '../fixtures/run.js'
 
 // The time limit is long, since real processes and databases are started, which is slow on a busy machine.
@@ -10,10 +10,8 @@ const app = await buildTestApp(t, rowsAtOnce(), { CACHE_IMPL: 'null' })
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
 
 t.test('replay: without --url it starts a server; exit status 0 and JSON when all agrees', async (t) => {
-  // The server that is started uses the database of this process, since it would take seconds to open another one.
-  const served = await serveDatabase(await openTestDatabase(), { host: '127.0.0.1', port: 0 })
-  t.teardown(() => served.close())
-  const env = { DATABASE_HOST: '127.0.0.1', DATABASE_PORT: String(served.port) }
+  // The server that is started opens a database by itself, as for users. The directory is a filled copy, since to fill one takes seconds.
+  const env = { DATABASE_DIR: await filledDirectory() }
   const { status, stdout } = await runWith(env, 'replay/main.ts', '--limit', '200', '--check-lru', '50', '--format', 'json')
   t.equal(status, 0)
   t.match(JSON.parse(stdout), {

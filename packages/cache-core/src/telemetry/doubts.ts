@@ -10,7 +10,7 @@ const DOUBTED_TTL = 24 * 3600
  * value for days.
  */
 const DOUBTED_WINDOW = 30 * 24 * 3600
-/** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
+/** The default of `Doubts.samples`. */
 const SAMPLES = 8
 /** Texts of failed interpolations, found in time that grows with the length of the text alone. `argumentText` makes none of them, since an argument of a wrapped function may be `null`. */
 const HOLLOW = /(?:^|[^A-Za-z0-9])((?:undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\])(?![A-Za-z0-9])|function\b ?[\w$]* ?\([\w$, {}]*\)(?= \{)|\([\w$, {}]*\) =>(?= [\w{(]))/
@@ -39,6 +39,8 @@ interface Seen { samples: number; change: string | undefined; readonly reasons: 
  * remove are checked, never hits.
  */
 export class Doubts {
+  /** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
+  samples = SAMPLES
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
   readonly #serializer: () => SerializerName | Serializer
@@ -61,7 +63,7 @@ export class Doubts {
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
     const seen = this.lookAtCall(keyPattern, key, options, tags)
-    if (seen === undefined || seen.samples >= SAMPLES) return
+    if (seen === undefined || seen.samples >= this.samples) return
     seen.samples++
     const serializer = this.#serializer()
     const schema = this.#schemaOf(key)
@@ -182,9 +184,9 @@ export class Doubts {
     return this.#seen.get(keyPattern)?.change
   }
 
-  /** Whether as many values of a pattern were checked for changes as ever are. */
+  /** Whether the maximum number of values of a pattern, `samples`, was checked for changes. */
   hasChecked (keyPattern: string): boolean {
-    return (this.#seen.get(keyPattern)?.samples ?? 0) >= SAMPLES
+    return (this.#seen.get(keyPattern)?.samples ?? 0) >= this.samples
   }
 }
 

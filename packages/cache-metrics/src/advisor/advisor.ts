@@ -18,6 +18,11 @@ import { Subjects } from './subjects.js'
 
 /** The largest value, in bytes, that the advisor compares with the earlier value of its key. */
 const MAX_VALUE_BYTES = 256 * 1024
+/**
+ * The number of values per key pattern that are checked for a change by storing if the state is stored or merged. A process that sees no
+ * change in them ends the finding of an earlier process; a change in 2 % of the values is missed with a probability of 2 %.
+ */
+const CHECKED_VALUES = 200
 
 /**
  * Observes an app's traffic and estimates the effect of a cache. Each read of the cache is added to the reuse curve of its key pattern.
@@ -73,6 +78,8 @@ export class Advisor {
     this.#keys = new KeyHasher(secret === undefined ? undefined : saltOf(secret))
     this.#now = now
     this.#numbers.begin()
+    const { doubts } = this.#core.registry
+    if (secret !== undefined) doubts.samples = Math.max(doubts.samples, CHECKED_VALUES)
     const kept = secret === undefined
       ? undefined
       : { saltName: nameOfSalt(secret), origin: earlier?.origin ?? randomUUID(), epoch, began: now, earlier: earlierOf(earlier) }

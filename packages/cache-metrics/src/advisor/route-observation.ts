@@ -1,5 +1,5 @@
 import type { SubjectState, MeasuredNumbers } from './accesses/advice-state.js'
-import { replaceDecided, type Decides } from './accesses/decided.js'
+import { leaksOf, replaceDecided, type Decides } from './accesses/decided.js'
 import { FINDINGS } from './accesses/findings.js'
 import { estimatesOf, joinNumbers } from './accesses/joint.js'
 import { lastReadOf, replay } from './accesses/replay.js'
@@ -7,7 +7,8 @@ import { strataOf, type SampledAccesses } from './accesses/sampled-accesses.js'
 import type { Span, TraceTime } from './accesses/trace-time.js'
 import { CLEAR, INVALIDATION, READ, REMOVAL, TAG } from './curve/access-kinds.js'
 import { KeyLeak } from './key-leak/key-leak.js'
-import type { Observation } from './report/observation.js'
+import { continuedEvidence, disproves, type LeakEvidence } from './key-leak/leak-evidence.js'
+import type { MissingDimension, Observation } from './report/observation.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS, type ReuseCurveOptions } from './curve/curve-options.js'
 import { MAX_TAGS } from './curve/entry-tags.js'
 import { ReuseCurve } from './curve/reuse-curve.js'
@@ -16,12 +17,15 @@ import { provenTtl } from './staleness/staleness-forecast.js'
 
 /**
  * The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values.
- * `isChecked`: so many values were checked for a change that no further one is.
+ * `isChecked`: the maximum number of values was checked for a change.
  */
 export interface LoadObservation extends Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'> { readonly isChecked: boolean }
 
-/** The number of requests that a process compares before its finding on leaks replaces that of earlier processes. */
+/** The number of requests that a process compares before it decides that there is no leak, if earlier processes found none. */
 const DECIDING_REQUESTS = 200
+
+/** The maximum number of leaks of earlier processes, each of which has a place among the observed dimensions. */
+const MAX_EARLIER_LEAKS = 4
 
 /** The sampled accesses to a key pattern or route. `epoch`: the zero of the clock that times them, in milliseconds since 1970. */
 export interface AccessRecord { readonly accesses: SampledAccesses; readonly epoch: number }
@@ -44,6 +48,7 @@ export class RouteObservation {
   readonly #strata: readonly number[]
   /** The numbers of earlier processes whose state this process continues; `undefined`: there are none. */
   #earlier: MeasuredNumbers | undefined
+  #earlierLeaks: readonly MissingDimension[] = []
   #earlierRequests = 0
   /** The time of the last request by the stopwatch, also of an earlier process; `-Infinity`: none is known. */
   lastRead = -Infinity
@@ -125,6 +130,8 @@ export class RouteObservation {
     this.curve.keys.replaceBy([keys])
     this.lastRead = shift + time.at(lastReadOf(accesses, until))
     this.#earlier = numbers
+    this.#earlierLeaks = leaksOf(numbers).slice(0, MAX_EARLIER_LEAKS)
+    for (const { dimension } of this.#earlierLeaks) this.leak.reserve(dimension)
     this.#earlierRequests = this.curve.requests
   }
 
@@ -136,7 +143,10 @@ export class RouteObservation {
     if (this.#record === undefined) return undefined
     const decides = this.#decides(loads)
     const own = Object.fromEntries(FINDINGS.filter((finding) => decides[finding]).map((finding) => [finding, span]))
-    const numbers = { ...this.#numbers(staleTolerance, loads), decided: { ...this.#earlier?.decided, ...own } }
+    const evidence = continuedEvidence(this.#earlier?.evidence ?? [], this.#evidence.map((each) => ({ ...each, span })))
+    const measured = this.#numbers(staleTolerance, loads)
+    const otherLeaks = this.#openLeaks.filter((each) => each !== measured.leak)
+    const numbers = { ...measured, decided: { ...this.#earlier?.decided, ...own }, otherLeaks, evidence }
     return { numbers, keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }
   }
 
@@ -153,20 +163,34 @@ export class RouteObservation {
   #numbers (staleTolerance: number, loads?: LoadObservation): MeasuredNumbers {
     const own = this.#ownNumbers(staleTolerance, loads)
     if (this.#earlier === undefined) return own
-    return replaceDecided(joinNumbers([this.#earlier, own], staleTolerance), own, this.#decides(loads))
+    const joined = replaceDecided(joinNumbers([this.#earlier, own], staleTolerance), own, this.#decides(loads))
+    return { ...joined, leak: own.leak ?? this.#openLeaks[0] }
   }
 
   /**
    * Returns whether this process has observed enough to decide each finding: it made the finding itself, or its detector would have made it.
-   * A leak is looked for in at least as many requests as the earlier finding had pairs, since a leak of few users is found late.
+   * An earlier leak is decided by evidence on its dimension: requests of one user say nothing about a key that lacks the user.
    */
   #decides (loads?: LoadObservation): Decides {
-    const needed = Math.max(DECIDING_REQUESTS, this.#earlier?.leak?.pairs ?? 0)
+    const isDecided = this.#earlierLeaks.length > 0 ? this.#openLeaks.length === 0 : this.leak.compared >= DECIDING_REQUESTS
     return {
-      leak: this.leak.compared >= needed || this.leak.leak() !== undefined,
+      leak: isDecided || this.leak.leak() !== undefined,
       isNoise: this.leak.isNoiseKnown,
       change: loads !== undefined && (loads.isChecked || loads.change !== undefined)
     }
+  }
+
+  /** The observations of this process that can disprove a leak: those on dimensions other than that of its own leak. */
+  get #evidence (): LeakEvidence[] {
+    const own = this.leak.leak()?.dimension
+    return this.leak.evidence.filter(({ dimension, pairs, changes }) => dimension !== own && pairs + changes > 0)
+  }
+
+  /** The leaks of earlier processes that this process has neither found itself nor disproved. */
+  get #openLeaks (): MissingDimension[] {
+    const own = this.leak.leak()?.dimension
+    const evidence = this.#evidence
+    return this.#earlierLeaks.filter((leak) => leak.dimension !== own && !evidence.some((each) => disproves(leak, each)))
   }
 
   #ownNumbers (staleTolerance: number, { isChecked: _isChecked, ...loads }: Partial<LoadObservation> = {}): MeasuredNumbers {
@@ -182,7 +206,9 @@ export class RouteObservation {
       meanKeyLength: requests === 0 ? 0 : this.#keyLength / requests,
       staleness: this.#values === 0 ? [] : forecasts,
       provenTtl: provenTtl(forecasts, staleTolerance),
-      leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },
+      leak: leak === undefined
+        ? undefined
+        : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing, compared: leak.compared },
       isNoise: this.leak.noise,
       cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers,
       storableShare: this.#answers === 0 ? undefined : this.#storable / this.#answers,

@@ -22,11 +22,11 @@ const LEFT_OUT_PER_SEARCH = 64
 export class Subjects {
   readonly patterns = new Map<string, RouteObservation>()
   readonly routes = new Map<string, RouteObservation>()
-  /** The number of reads and requests that were not observed, since there were too many key patterns or routes. */
-  leftOut = 0
   readonly #options: ReuseCurveOptions
   readonly #epoch: number | undefined
   #records: SampledAccesses[] = []
+  /** The number of reads and of requests that were not observed, since there were too many key patterns or routes. */
+  readonly #leftOut = { pattern: 0, route: 0 }
 
   /**
    * Makes an empty set of observations.
@@ -36,6 +36,9 @@ export class Subjects {
     this.#options = options
     this.#epoch = epoch
   }
+
+  /** The number of reads and requests together that were not observed. */
+  get leftOut (): number { return this.#leftOut.pattern + this.#leftOut.route }
 
   get all (): RouteObservation[] { return [...this.patterns.values(), ...this.routes.values()] }
 
@@ -50,8 +53,8 @@ export class Subjects {
     const known = kind === 'pattern' ? this.patterns : this.routes
     const observed = known.get(name)
     if (observed !== undefined) return observed
-    if (known.size >= MAX_SUBJECTS && !this.#dropUnused(known, now)) {
-      this.leftOut++
+    if (known.size >= MAX_SUBJECTS && !this.#dropUnused(kind, known, now)) {
+      this.#leftOut[kind]++
       return undefined
     }
     const record = this.#epoch === undefined ? undefined : (strata: readonly number[]) => this.#recordOf(strata)
@@ -61,9 +64,10 @@ export class Subjects {
   }
 
   /** Drops the key pattern or route that was unused for the longest time, if that is long enough; returns whether one was dropped. */
-  #dropUnused (known: Map<string, RouteObservation>, now: number): boolean {
+  #dropUnused (kind: RouteObservation['kind'], known: Map<string, RouteObservation>, now: number): boolean {
     // Most of these requests are of key patterns or routes that are left out all the time, so the others are not searched for each of them.
-    if (this.leftOut % LEFT_OUT_PER_SEARCH !== 0) return false
+    // Each kind has a counter of its own: with one counter, a strict alternation of reads and requests would search for one kind only.
+    if (this.#leftOut[kind] % LEFT_OUT_PER_SEARCH !== 0) return false
     const [name, unused] = [...known].reduce((one, other) => other[1].lastRead < one[1].lastRead ? other : one)
     if (now - unused.lastRead < UNUSED_MS) return false
     known.delete(name)

@@ -57,6 +57,13 @@ t.test('ledgerRows: without a load the saving is not known, and no verdict is gi
   t.match(row, { netSeconds: undefined, breakEvenHitRate: undefined, verdict: 'not enough data', text: /no load succeeded/ })
 })
 
+t.test('ledgerRows: loads that take no time leave no hit rate that pays, and its number is none rather than Infinity', async (t) => {
+  const cost = { read: 1, store: 0, remove: 0, refresh: 0, serialize: 0 }
+  const [row] = ledgerRows([numbersOf({ savedSeconds: 0, meanLoadSeconds: 0, cost })])
+  t.match(row, { verdict: 'loses', text: /\. No hit rate pays: a read of the cache takes 1 ms, a load 0/ })
+  t.equal(row!.breakEvenHitRate, undefined)
+})
+
 t.test('ledgerRows: no division by nothing', async (t) => {
   const free = { read: 0, store: 0, remove: 0, refresh: 0, serialize: 0 }
   for (const none of [{ reads: 0, hits: 0 }, { reads: 1000, hits: 1000 }, { cost: free }]) {

@@ -47,6 +47,19 @@ for (const kind of ['pattern', 'route'] as const) {
   })
 }
 
+t.test('of: a new pattern and a new route that are requested by turns both get a place', async (t) => {
+  const subjects = new Subjects(OPTIONS)
+  for (const name of names) for (const kind of ['pattern', 'route'] as const) read(subjects, kind, name, 0)
+  for (const name of names) read(subjects, 'pattern', name, 4 * DAY)
+  for (const name of names.slice(1)) read(subjects, 'route', name, 4 * DAY)
+  const tries = Array.from({ length: 70 }, () => {
+    read(subjects, 'pattern', 'new', 4 * DAY)
+    return read(subjects, 'route', 'new', 4 * DAY)
+  })
+  t.ok(tries.at(-1))
+  t.equal(subjects.leftOut, 70, 'all patterns are in use')
+})
+
 t.test('of: the time in which no process ran does not make a pattern unused', async (t) => {
   const subjects = await restored(stateAfter(1, () => names), 50 * DAY)
   t.notOk(read(subjects, 'pattern', 'new', 50 * DAY))

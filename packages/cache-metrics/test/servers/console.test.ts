@@ -19,7 +19,7 @@ let started: Promise<Chromium> | undefined
 
 /**
  * Starts Chromium at the first call, and returns the same one to all tests, since a start takes more of the processor than most of them.
- * Each test has an app of its own, so that its pages have an origin of their own. The last test closes the browser.
+ * Each test has an app of its own, so that its pages have an origin of their own. The teardown of the file's tests closes the browser.
  */
 function startBrowser (): Promise<Chromium> {
   return (started ??= Chromium.start(t))
@@ -199,7 +199,6 @@ t.test('console in Chromium: while observing, the rollout says that nothing is c
 
 t.test('console in Chromium, behind a guard that wants a token in the query: every section and the actions have it', { skip }, async (t) => {
   const browser = await startBrowser()
-  t.teardown(() => browser.close())
   const refused: string[] = []
   const { app, url } = await listenWithConsole(t, {
     rollout: CANARY,
@@ -221,7 +220,7 @@ t.test('console in Chromium, behind a guard that wants a token in the query: eve
 })
 
 t.test('console in Chromium: at a rollout of 50 % the present hit rate is that of the implementation in service, as is that of five minutes', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const { app, url } = await listenWithConsole(t, { rollout: { percent: 50 } })
   const page = await openFilled(browser, url)
   for (let at = 0; at < 400; at++) await app.inject({ url: '/pairs', remoteAddress: `10.0.${at % 200}.1` })
@@ -233,7 +232,7 @@ t.test('console in Chromium: at a rollout of 50 % the present hit rate is that o
 })
 
 t.test('console in Chromium: of several processes behind one address the page shows one, and says so', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const { app: other } = await listenWithConsole(t)
   for (let at = 0; at < 300; at++) await other.inject('/pairs')
   let turn = 0
@@ -252,7 +251,7 @@ t.test('console in Chromium: of several processes behind one address the page sh
 })
 
 t.test('console in Chromium: the operations have their present durations beside those since the start', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const { app, url } = await listenWithConsole(t)
   const { stats } = app.cache.registry.active
   for (let at = 0; at < 10_000; at++) stats.observe('slow', 0.0001)
@@ -278,7 +277,7 @@ function changeJson (app: FastifyInstance, path: string, change: (json: any) => 
 }
 
 t.test('console in Chromium: advice that is reordered keeps the focus in it', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   let isReversed = false
   const { app, url } = await listenWithConsole(t, {}, (each) => changeJson(each, '/advice', (json) => ({ ...json, advice: isReversed ? json.advice.reverse() : json.advice })))
   await makeConsoleTraffic(app, 300)
@@ -300,7 +299,7 @@ t.test('console in Chromium: advice that is reordered keeps the focus in it', { 
 })
 
 t.test('console in Chromium: the list of stages follows the stages, and the next one is preselected', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   let shown = { stages: [10, 50, 100], percent: 0 }
   const { url } = await listenWithConsole(t, { rollout: CANARY }, (each) => changeJson(each, '/rollout', (json) => ({ ...json, ...shown })))
   const page = await openFilled(browser, url)
@@ -324,7 +323,7 @@ t.test('console in Chromium: the list of stages follows the stages, and the next
 })
 
 t.test('console in Chromium: the ledger has each part of the cost, removals too', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const row = { impl: 'memory', keyPattern: 'flag', verdict: 'saves', reads: 1000, hits: 900, stores: 100, savedSeconds: 50, netSeconds: 39, costSeconds: 11, text: 'flag saves' }
   const cost = { read: 1, store: 2, remove: 3, refresh: 5, serialize: 0.5 }
   const { app, url } = await listenWithConsole(t, {}, (each) => changeJson(each, '/advice', (json) => ({ ...json, ledger: { seconds: 60, rows: [{ ...row, cost }] } })))
@@ -338,7 +337,7 @@ t.test('console in Chromium: the ledger has each part of the cost, removals too'
 })
 
 t.test('console in Chromium: breaker, queue, tracking and near cache of an implementation', { skip }, async (t) => {
-  const browser = await Chromium.start(t)
+  const browser = await startBrowser()
   const cache = new CacheWithStatus()
   const { url } = await listenWithConsole(t, { implementation: cache })
   const page = await openFilled(browser, url)

@@ -3,8 +3,9 @@ import { TAG } from '../curve/access-kinds.js'
 import type { SampledKeys } from '../curve/key-sample.js'
 import type { ReportWishes } from '../report/assemble.js'
 import type { GateNumbers } from '../report/go-no-go-gates.js'
-import type { Observation } from '../report/observation.js'
+import type { MissingDimension, Observation } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
+import type { DatedEvidence } from '../key-leak/leak-evidence.js'
 import type { Decided } from './findings.js'
 import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { Span } from './trace-time.js'
@@ -13,6 +14,10 @@ import type { Span } from './trace-time.js'
 export interface MeasuredNumbers extends Omit<Observation, 'points' | 'distinct' | 'oneHitShare' | 'seconds'> {
   /** The spans of the processes that decided the findings on the key pattern or route. */
   readonly decided?: Decided | undefined
+  /** Leaks of earlier processes on other dimensions than `leak` that nothing has disproved yet. */
+  readonly otherLeaks?: readonly MissingDimension[] | undefined
+  /** The observations on dimensions that can disprove leaks that processes which have ended found. */
+  readonly evidence?: readonly DatedEvidence[] | undefined
 }
 
 /** The part of an advisor's state that is about one key pattern or route. */
@@ -83,7 +88,8 @@ export function movedBack (state: AdviceState, milliseconds: number): AdviceStat
       ...subject,
       numbers: {
         ...subject.numbers,
-        decided: Object.fromEntries(Object.entries(subject.numbers.decided ?? {}).map(([finding, span]) => [finding, moved(span)]))
+        decided: Object.fromEntries(Object.entries(subject.numbers.decided ?? {}).map(([finding, span]) => [finding, moved(span)])),
+        evidence: subject.numbers.evidence?.map((each) => ({ ...each, span: moved(each.span) }))
       },
       accesses: { strata: subject.accesses.strata.map(ring), invalidations: ring(subject.accesses.invalidations) }
     }))

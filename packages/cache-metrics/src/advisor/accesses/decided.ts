@@ -1,3 +1,5 @@
+import { disproves } from '../key-leak/leak-evidence.js'
+import type { MissingDimension } from '../report/observation.js'
 import type { MeasuredNumbers } from './advice-state.js'
 import type { Finding } from './findings.js'
 import type { Span } from './trace-time.js'
@@ -13,6 +15,11 @@ interface Found { readonly numbers: MeasuredNumbers; readonly until: number }
  * written its state counts as ended, so it is the time of two writes.
  */
 const OVERLAP_MS = 10 * 60_000
+
+/** Returns all leaks in the numbers of a state, first the one that is reported. */
+export function leaksOf ({ leak, otherLeaks = [] }: MeasuredNumbers): MissingDimension[] {
+  return leak === undefined ? [] : [leak, ...otherLeaks]
+}
 
 /**
  * Returns the numbers of a process that continues earlier ones: a finding that it decides replaces the earlier finding. The stale hits of
@@ -31,17 +38,27 @@ export function replaceDecided (joined: MeasuredNumbers, own: MeasuredNumbers, d
   }
 }
 
-/** Returns the numbers of several states without the findings of processes that have ended, if a later process has decided them. */
+/**
+ * Returns the numbers of several states without the findings of processes that have ended, if a later process has decided them. A leak needs
+ * evidence on its own dimension, since another process may have compared many requests of one user.
+ */
 export function withoutSuperseded (all: readonly Found[]): MeasuredNumbers[] {
-  const nothing = { leak: undefined, isNoise: false, change: undefined, staleness: [], provenTtl: undefined }
+  const nothing = { isNoise: false, change: undefined, staleness: [], provenTtl: undefined }
   return all.map((one) => {
     const isOld = (finding: Finding): boolean => all.some(({ numbers: { decided } }) => isBefore(spanOf(one, finding), decided?.[finding]))
-    return replaceDecided(one.numbers, { ...one.numbers, ...nothing }, {
-      leak: isOld('leak'),
+    const span = spanOf(one, 'leak')
+    const leak = leaksOf(one.numbers).find((each) => !isDisproved(each, span, all))
+    return replaceDecided(one.numbers, { ...one.numbers, ...nothing, leak }, {
+      leak: leak !== one.numbers.leak,
       isNoise: isOld('isNoise'),
       change: isOld('change')
     })
   })
+}
+
+/** Whether a later process has evidence against a leak of the process with this span, which has ended. */
+function isDisproved (leak: MissingDimension, span: Span, all: readonly Found[]): boolean {
+  return all.some(({ numbers: { evidence = [] } }) => evidence.some((each) => isBefore(span, each.span) && disproves(leak, each)))
 }
 
 /** Returns the span of the process that made a finding. In a state without spans of findings, the finding is as late as the state. */

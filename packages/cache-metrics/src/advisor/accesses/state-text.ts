@@ -27,6 +27,9 @@ const span = Type.Tuple([time, time])
 const ring = Type.Object({ isWhole: Type.Boolean(), kinds: bytes, hashes: bytes, words: bytes })
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 
+const leak = Type.Object({ dimension: name, pairs: count, differing: count, compared: Type.Optional(count) })
+const evidence = Type.Object({ dimension: name, span, pairs: count, changes: count, excess: Type.Number({ minimum: -1, maximum: 1 }) })
+
 const numbers = Type.Object({
   kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
   name,
@@ -35,13 +38,15 @@ const numbers = Type.Object({
   meanBytes: Type.Optional(count),
   meanKeyLength: count,
   staleness: Type.Array(Type.Object({ ttl: count, hits: count, rate: share, low: share, high: share }), { maxItems: 32 }),
-  leak: Type.Optional(Type.Object({ dimension: name, pairs: count, differing: count })),
+  leak: Type.Optional(leak),
   isNoise: Type.Boolean(),
   cookieShare: share,
   storableShare: Type.Optional(share),
   change: Type.Optional(name),
   compared: Type.Optional(count),
-  decided: Type.Optional(Type.Object({ leak: Type.Optional(span), isNoise: Type.Optional(span), change: Type.Optional(span) }))
+  decided: Type.Optional(Type.Object({ leak: Type.Optional(span), isNoise: Type.Optional(span), change: Type.Optional(span) })),
+  otherLeaks: Type.Optional(Type.Array(leak, { maxItems: 8 })),
+  evidence: Type.Optional(Type.Array(evidence, { maxItems: 64 }))
 })
 
 const stateSchema = Type.Object({

@@ -40,9 +40,9 @@ export class FileStore implements AdviceStore {
   }
 
   /**
-   * Replaces the state in the file. `false`: another process has written to it, and this process should continue the state in the file. So
-   * it is once, since a process that is being replaced writes its last state after its successor has started; and again after `leaseMs`
-   * without a write.
+   * Replaces the state in the file. `false`: another process has written to it, and this process should continue the state in the file.
+   * The first foreign write is answered by `false`, since a process that is being replaced writes its last state after its successor has
+   * started. A later foreign write is answered by `false` if it is older than `leaseMs`.
    * @throws if another process writes to the file all the time
    */
   async write (_slot: number, _processId: string, state: Uint8Array, leaseMs: number): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { FLOOR, KINDS, Suspects, UNKNOWN, type DimensionKind, type Dimensions, type Suspect } from './suspects.js'
+import type { LeakEvidence } from './leak-evidence.js'
 import { KeyRings } from './key-rings.js'
 import { LagCounts } from './lag-counts.js'
 import { NoisePairs } from './noise-pairs.js'
@@ -23,6 +24,8 @@ export interface Leak {
   readonly explained: number
   /** Returns that contradict the dimension: the last request with the same value of it had another answer. */
   readonly contradicted: number
+  /** Requests that were compared with the previous request for their key, with the same value of the dimension or another one. */
+  readonly compared: number
   /** The certainty of the leak, above 0.999999: 1 minus a bound of the chance that a dimension without influence has this evidence. */
   readonly confidence: number
 }
@@ -40,8 +43,8 @@ const CERTAIN = Math.log(1e6)
 const BET = 0.5
 /** The number of returns at which the counts of evidence are halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
-const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
-/** The difference in quality (see `explanation`) below which two dimensions explain the different answers equally well. */
+const EVIDENCE = ['neighbours', 'same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
+/** The difference in quality (see `Suspect.explanation`) below which two dimensions explain the different answers equally well. */
 const ALIKE = 0.02
 
 /** One request for a key, by which all suspects are judged: its answer (`print`), and how many requests ago the key had the same answer. */
@@ -151,6 +154,12 @@ export class KeyLeak {
     for (const { lags } of this.#suspects.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
 
+  /** The observations on each dimension that can disprove a leak that an earlier process found. */
+  get evidence (): LeakEvidence[] { return this.#suspects.list.map(({ evidence }) => evidence) }
+
+  /** Observes a dimension at all times, so that the evidence on it is not lost. */
+  reserve (dimension: string): void { this.#suspects.reserve(dimension) }
+
   /** The dimension that best explains different answers; `undefined` while no dimension is certain. */
   leak (): Leak | undefined {
     const suspects = this.#suspects.list.filter(({ isConsistent }) => isConsistent)
@@ -159,9 +168,9 @@ export class KeyLeak {
     // The dimension that explains most different answers is named, not the most certain one: a dimension with few values may need more
     // returns for the same certainty.
     const plausible = suspects.filter(({ score }) => score > CERTAIN / 4)
-    const best = Math.max(...plausible.map(explanation))
-    const named = plausible.filter((suspect) => explanation(suspect) > best - ALIKE)
-      .sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || explanation(b) - explanation(a))[0]!
+    const best = Math.max(...plausible.map(({ explanation }) => explanation))
+    const named = plausible.filter(({ explanation }) => explanation > best - ALIKE)
+      .sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || b.explanation - a.explanation)[0]!
     return {
       dimension: named.name,
       kind: named.kind,
@@ -170,6 +179,7 @@ export class KeyLeak {
       returns: named.returns,
       explained: named.explained,
       contradicted: named.contradicted,
+      compared: named.neighbours,
       confidence: 1 - Math.exp(-top)
     }
   }
@@ -187,6 +197,7 @@ export class KeyLeak {
       suspect.neighbours++
       if (lag !== 1) {
         suspect.other++
+        suspect.pairs++
         if (printLag !== 1) suspect.differing++
       }
     }
@@ -197,6 +208,7 @@ export class KeyLeak {
       suspect.lags.add(slot, lag)
     }
     labels[this.#rings.at(slot, 0)] = label
+    suspect.noteLabel(label, reach > 0)
   }
 
   /** Bets on a return: updates the score of a dimension by whether the dimension predicted the return. */
@@ -234,12 +246,4 @@ function contextOf (dimensions: Dimensions): number {
     context = (context + (part ^ part >>> 15)) >>> 0
   }
   return context % 65_536
-}
-
-/**
- * The quality of a dimension as explanation, 0 to 2: the share of equal answers among pairs of requests with the same value of the
- * dimension, plus the share of different answers among pairs with different values.
- */
-function explanation ({ same, agreeing, other, differing }: Suspect): number {
-  return agreeing / Math.max(1, same) + differing / Math.max(1, other)
 }

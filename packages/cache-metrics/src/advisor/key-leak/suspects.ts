@@ -1,4 +1,5 @@
 import { LagCounts } from './lag-counts.js'
+import type { LeakEvidence } from './leak-evidence.js'
 
 /**
  * The parts of a request besides its key, by name, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`,
@@ -71,6 +72,11 @@ export class Suspect {
   returns = 0
   explained = 0
   contradicted = 0
+  /** The number of pairs and of changes for `evidence`. */
+  pairs = 0
+  changes = 0
+  /** The label of the previous request for any key. */
+  #last = UNKNOWN
 
   constructor (slots: number, size: number) {
     this.labels = new Uint16Array(slots * size)
@@ -89,12 +95,33 @@ export class Suspect {
     this.score = score
     this.credit = 1
     this.neighbours = this.judged = this.same = this.agreeing = this.astray = this.other = this.differing = 0
-    this.returns = this.explained = this.contradicted = 0
+    this.returns = this.explained = this.contradicted = this.pairs = this.changes = 0
+    this.#last = UNKNOWN
   }
 
   labelOf (dimensions: Dimensions): number {
     const value = dimensions[this.name]
     return value === undefined ? ABSENT : 2 + (value >>> 0) % 65_534
+  }
+
+  /** Notes the label of a request for any key; `isCompared`: the key had an earlier request. */
+  noteLabel (label: number, isCompared: boolean): void {
+    if (isCompared && this.#last !== UNKNOWN && label !== this.#last) this.changes++
+    this.#last = label
+  }
+
+  /** The observations that can disprove a leak on this dimension that an earlier process found. */
+  get evidence (): LeakEvidence {
+    const excess = this.differing / Math.max(1, this.other) - (this.same - this.agreeing) / Math.max(1, this.same)
+    return { dimension: this.name, pairs: this.pairs, changes: this.changes, excess }
+  }
+
+  /**
+   * The quality of this dimension as explanation, 0 to 2: the share of equal answers among pairs of requests with the same value of the
+   * dimension, plus the share of different answers among pairs with different values.
+   */
+  get explanation (): number {
+    return this.agreeing / Math.max(1, this.same) + this.differing / Math.max(1, this.other)
   }
 
   /** Whether at most a few observations contradict that the answers depend on the dimension. */
@@ -120,6 +147,7 @@ export class Suspect {
 export class Suspects {
   readonly list: Suspect[] = []
   readonly #known = new Map<string, Suspect>()
+  readonly #reserved = new Map(RESERVED)
   readonly #slots: number
   readonly #size: number
   #admitted = 0
@@ -127,6 +155,14 @@ export class Suspects {
   constructor (slots: number, size: number) {
     this.#slots = slots
     this.#size = size
+  }
+
+  /** Observes a dimension from now on in a place that no other name takes. A name of an unknown kind is ignored. */
+  reserve (name: string): void {
+    const kind = RESERVED.get(name) ?? kindOf(name)
+    if (kind === undefined || this.#known.has(name)) return
+    this.#reserved.set(name, kind)
+    this.#add(name, kind)
   }
 
   meet (dimensions: Dimensions): void {
@@ -137,7 +173,7 @@ export class Suspects {
         if (suspect.credit < MAX_CREDIT) suspect.credit++
         continue
       }
-      const reserved = RESERVED.get(name)
+      const reserved = this.#reserved.get(name)
       const kind = kindOf(name)
       if (reserved !== undefined) this.#add(name, reserved)
       else if (kind !== undefined) {
@@ -154,7 +190,7 @@ export class Suspects {
 
   /** Adds names of dimensions of one kind; returns the number of new names that this request may still add. */
   #admit (kind: DimensionKind, names: readonly string[], left: number): number {
-    const rivals = this.list.filter((suspect) => suspect.kind === kind && !RESERVED.has(suspect.name))
+    const rivals = this.list.filter((suspect) => suspect.kind === kind && !this.#reserved.has(suspect.name))
     const free = Math.min(PLACES[kind] - rivals.length, names.length, left)
     if (free > 0) {
       for (const name of names.slice(0, free)) this.#add(name, kind)

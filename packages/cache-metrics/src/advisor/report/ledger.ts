@@ -48,7 +48,10 @@ export interface LedgerRow extends LedgerNumbers {
   readonly costSeconds: number
   /** `savedSeconds - costSeconds`; `undefined`: no load succeeded. */
   readonly netSeconds: number | undefined
-  /** The hit rate at which the cache saves as much as it costs; above 1: no hit rate does. `undefined`: no load succeeded. */
+  /**
+   * The hit rate at which the cache saves as much as it costs; above 1: no hit rate does. `undefined`: no load succeeded, or neither a hit
+   * saves time nor a store takes time, so that no hit rate changes the balance.
+   */
   readonly breakEvenHitRate: number | undefined
   readonly verdict: 'saves' | 'loses' | 'not enough data'
   /** The row of the cost ledger as a sentence with its numbers. */
@@ -90,7 +93,9 @@ function breakEven (numbers: LedgerNumbers): number | undefined {
   const perMiss = reads === hits ? 0 : cost.store / (reads - hits)
   const others = cost.remove + cost.refresh + (reads === hits ? cost.store : 0)
   const needed = (cost.read + others) / reads + perMiss
-  return needed === 0 ? 0 : needed / (load + perMiss)
+  if (needed === 0) return 0
+  // JSON has no `Infinity`, the quotient if hits save nothing and stores take no time.
+  return load + perMiss === 0 ? undefined : needed / (load + perMiss)
 }
 
 /**
@@ -117,8 +122,8 @@ function textOf (row: Omit<LedgerRow, 'text'>): string {
 
 /** Returns the sentence about the hit rate at which the cache begins to save, or to lose, time on a key pattern. */
 function remedyOf (row: Omit<LedgerRow, 'text'>): string {
-  const { breakEvenHitRate = 0, reads, hits, cost } = row
-  if (breakEvenHitRate > 1) return `No hit rate pays: a read of the cache takes ${seconds(cost.read / reads)}, a load ${seconds(savedPerHit(row) ?? 0)}`
+  const { breakEvenHitRate, reads, hits, cost } = row
+  if (breakEvenHitRate === undefined || breakEvenHitRate > 1) return `No hit rate pays: a read of the cache takes ${seconds(cost.read / reads)}, a load ${seconds(savedPerHit(row) ?? 0)}`
   return `It pays from ${percent(breakEvenHitRate)} hits on, and has ${percent(hits / reads)}`
 }
 

@@ -26,6 +26,8 @@ export interface MissingDimension {
   /** Pairs of requests for one key with different values of the dimension; `differing`: the pairs whose loaded values differed. */
   readonly pairs: number
   readonly differing: number
+  /** Requests that were compared with the previous request for their key; `undefined`: not known. */
+  readonly compared?: number | undefined
 }
 
 /** The numbers that the advisor measured of one key pattern or route. */
