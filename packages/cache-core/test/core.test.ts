@@ -204,6 +204,8 @@ t.test('registry: the second app of a registry that chooses the implementation i
 t.test('registry: apps that use it one after the other replace nothing, each with an instance of its own', async (t) => {
   const registry = new CacheRegistry()
   const lines: LogLine[] = []
+  registry.register(new MemoryCache())
+  await (await buildApp(t, { registry, enabled: false }, lines)).close()
   for (const options of [{ implementation: new MemoryCache() }, { implementation: new MemoryCache() }, { enabled: false }]) {
     const app = await buildApp(t, { registry, ...options }, lines)
     await app.close()
@@ -242,4 +244,18 @@ t.test('close: of an app whose implementation others use is said, and the last o
   await user.close()
   await last.close()
   t.equal(warnings(lines).length, 1)
+})
+
+t.test('registry: a schema may be circular, and two apps of one code have schemas of their own', async (t) => {
+  class Schema {
+    readonly self = this
+    readonly parse = (value: unknown): unknown => value
+    readonly '~standard' = { validate: (value: unknown) => ({ value }) }
+  }
+  const registry = new CacheRegistry()
+  const lines: LogLine[] = []
+  for (let app = 0; app < 2; app++) await buildApp(t, { registry, patterns: { user: { ttl: 5, schema: new Schema() as never } } }, lines)
+  t.same(warnings(lines), [])
+  await buildApp(t, { registry, patterns: { user: { ttl: 6, schema: new Schema() as never } } }, lines)
+  t.match(warnings(lines), [/other values of patterns\.user;/])
 })

@@ -157,6 +157,8 @@ t.test('getOrSetMany: a Map by other keys than those of the call is said once pe
         t.same(await cache.getOrSetMany<number>([`user:${at}`, 'user:3'], () => new Map([[at, 1], [3, 1]]) as never), [undefined, undefined])
         t.same(await cache.getOrSetMany<number>([`good:${at}`, 'good:3'], () => new Map([['good:3', 1], ['good:4', 1]])), [undefined, 1])
         t.same(await cache.getOrSetMany<number>([`country:X${at}`], () => new Map([['country:DE', 1], ['country:FR', 1]])), [undefined])
+        t.same(await cache.getOrSetMany<number>(['DE'], () => new Map([['FR', 1]])), [undefined])
+        t.same(await cache.getOrSetMany<number>(['country/XX'], () => new Map([['country/DE', 1]])), [undefined])
         t.same(await cache.getOrSetMany<number>([`empty:${at}`], () => new Map()), [undefined])
         t.same(await cache.getOrSetMany<number>([`any:${at}`], () => new AnyKey([['x', 1]])), [1])
         t.same(await cache.getOrSetMany<number | undefined>([`there:${at}`], (keys) => new Map([[keys[0]!, undefined]])), [undefined])
@@ -297,4 +299,12 @@ t.test('samples: the number of checked values, which may be raised', async (t) =
   await load(8, 20)
   t.equal(registry.doubts.changeIn('user'), 'Date at .at')
   t.ok(registry.doubts.hasChecked('user'))
+})
+
+t.test('getOrSetMany: a Map by ids that are texts is said, in a namespace, too', async (t) => {
+  const { client, registry } = makeClient<any>()
+  const said = listen(registry)
+  t.same(await client.getOrSetMany<number>(['user:1'], () => new Map([['1', 5]])), [undefined])
+  t.same(await client.namespace('app').getOrSetMany<number>(['user:1'], () => new Map([['1', 5]])), [undefined])
+  t.match(said, [/^user: the loader of a getOrSetMany/, /^app: the loader of a getOrSetMany/])
 })

@@ -47,10 +47,20 @@ t.test('rollout.allow: nothing is said of few reads, of *, nor of patterns that 
   t.same(few.said, [])
 })
 
-for (const [name, isSaid] of [['users', true], ['User', true], ['usre', true], ['uesr', true], ['report', false], ['admin', false], ['us', true], ['ab', false]] as const) {
+for (const [name, isSaid] of [
+  ['users', true], ['User', true], ['usr', true], ['uuser', true], ['usex', true], ['usre', false], ['us', false], ['u', false],
+  ['report', false], ['user-settings', false], ['user2', false]
+] as const) {
   t.test(`patterns: ${name} beside keys of user is ${isSaid ? '' : 'not '}said: a name that no other is like may come later`, async (t) => {
     const { said, pass } = start(t, { patterns: { [name]: { ttl: 60 } } })
     pass(10, { 'user:1': 1000 })
     t.equal(said.length, isSaid ? 1 : 0)
   })
 }
+
+t.test('patterns: longer names may differ in two letters, versions are two names, and the label of all others is none', async (t) => {
+  const { said, pass } = start(t, { patterns: { prodcut: { ttl: 60 }, v2: { ttl: 60 }, 'v1/user': { ttl: 60 }, others: { ttl: 60 }, home: { ttl: 60 } } })
+  pass(10, { 'product:1': 1000, 'v1:1': 1, 'v2/user:1': 1, 'x y:1': 1, 'game:1': 1 })
+  t.match(said, [/^patterns names the key pattern prodcut.* the pattern product/])
+  t.equal(said.length, 1)
+})

@@ -9,6 +9,7 @@ import { ofNamespace, RESERVED } from '../contract/reserved-tags.js'
 import { err, ok, type Result } from '../contract/result.js'
 import { shown } from '../contract/shown.js'
 import { isBuiltIn } from '../contract/option-names.js'
+import { hasKind } from '../telemetry/doubts.js'
 
 /**
  * A cache client whose keys and tags are prefixed. Each entry has the tag of the namespace itself, which `clear` invalidates, and the tags
@@ -104,8 +105,8 @@ export class NamespacedCache implements FastifyCache {
       if (!(loaded instanceof Map)) return loaded
       const values = own.map((key) => (loaded as ReadonlyMap<string, T>).get(key))
       if (values.some((value) => value !== undefined)) return values
-      // A Map that has none of the keys is passed on as a Map, so that the cache reports it if its keys are no texts.
-      return new Map(Array.from(loaded as ReadonlyMap<string, T>, ([key, value]) => [typeof key === 'string' ? this.#key(key) : key, value]))
+      // A Map that has none of the keys, nor others of their kind, is passed on as it is, so that the cache reports it.
+      return hasKind(loaded, own) ? values : loaded
     }
     return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(options))
   }

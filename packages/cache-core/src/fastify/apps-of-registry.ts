@@ -39,7 +39,9 @@ export class AppOfRegistry {
   /** Records the options that a registration of the app gives; logs those for which another app gave another value. */
   give (options: CacheCoreOptions): void {
     const given = givenOf(options)
-    const names = Object.keys(given).filter((name) => this.#others.some((other) => Object.hasOwn(other, name) && !isDeepStrictEqual(other[name], given[name])))
+    const others = this.#others
+    const isReplaced = (name: string): boolean => others.some((other) => Object.hasOwn(other, name) && !isAlike(other[name], given[name]))
+    const names = Object.keys(given).filter(isReplaced)
     this.#apps.given.set(this, { ...this.#apps.given.get(this), ...given })
     if (names.length > 0) this.#log.warn({}, `Cache: another app with this registry gave other values of ${names.join(', ')}; these now apply to all of its apps. Give each of these options the same value, or in one app alone`)
   }
@@ -54,7 +56,7 @@ export class AppOfRegistry {
 
   /** Logs that option `enabled` of this app takes an implementation out of service that other apps use. */
   switchOff (): void {
-    if (this.#replaces()) this.#log.warn({}, `Cache: option enabled: false takes ${this.#registry.active.implName} out of service for all apps of the registry. Give this app a registry of its own, or leave out the option`)
+    if (this.#others.length > 0 && this.#replaces()) this.#log.warn({}, `Cache: option enabled: false takes ${this.#registry.active.implName} out of service for all apps of the registry. Give this app a registry of its own, or leave out the option`)
   }
 
   #replaces (impl?: Cache): boolean {
@@ -86,12 +88,19 @@ function givenOf (options: CacheCoreOptions): Given {
     ...ROLLOUT.map((name) => [`rollout.${name}`, options.rollout?.[name]] as [string, unknown]),
     ...Object.entries(options.patterns ?? {}).map(([name, own]) => [`patterns.${name}`, own] as [string, unknown])
   ]
-  return Object.fromEntries(all.filter(([, value]) => value !== undefined).map(([name, value]) => [name, withTexts(value)]))
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined))
 }
 
-/** Returns a value with the texts of functions in their place: two apps of one code have equal functions that are not the same. */
-function withTexts (value: unknown): unknown {
-  if (typeof value === 'function') return String(value)
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withTexts(member)]))
+/**
+ * Whether two apps gave the same value. Functions of one text count as the same, since two apps of one code have functions that are not
+ * identical. Schemas of key patterns are not compared: they may be large, or circular, and two apps of one code make one each.
+ */
+function isAlike (one: unknown, other: unknown): boolean {
+  if (typeof one === 'function' && typeof other === 'function') return String(one) === String(other)
+  return isDeepStrictEqual(withoutSchema(one), withoutSchema(other))
+}
+
+function withoutSchema (value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'schema')) return value
+  return { ...value, schema: undefined }
 }

@@ -13,7 +13,7 @@ const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The default of `Doubts.samples`. */
 const SAMPLES = 8
 /** Texts of failed interpolations, found in time that grows with the length of the text alone. `argumentText` makes none of them, since an argument of a wrapped function may be `null`. */
-const HOLLOW = /(?:^|[^A-Za-z0-9])((?:undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\])(?![A-Za-z0-9])|function\b ?[\w$]* ?\([\w$, {}]*\)(?= \{)|\([\w$, {}]*\) =>(?= [\w{(]))/
+const HOLLOW = /(?:^|[^A-Za-z0-9])((?:undefined|null|NaN|Invalid Date|\[object [A-Za-z]+\])(?![A-Za-z0-9])|function\b ?[\w$]{0,64} ?\([\w$, {}]{0,256}\)(?= \{)|\([\w$, {}]{0,256}\) =>(?= [\w{(]))/
 /** Seconds above which the ttl of a lock is reported as a likely mistake: the lock of a process that ended is held for so long. */
 const DOUBTED_LOCK = 3600
 
@@ -153,8 +153,7 @@ export class Doubts {
   lookAtLoadedMany (keys: readonly string[], loaded: unknown, patternOf: (key: string) => string): void {
     try {
       if (!(loaded instanceof Map) || loaded.size === 0 || keys.some((key) => loaded.has(key) || loaded.get(key) !== undefined)) return
-      const kinds = new Set(keys.map(kindOf))
-      if ([...loaded.keys()].some((key) => typeof key === 'string' && kinds.has(kindOf(key)))) return
+      if (hasKind(loaded, keys)) return
     } catch {
       // A Map of the app that throws when it is read is an error of the load.
       return
@@ -190,9 +189,18 @@ export class Doubts {
   }
 }
 
-/** Returns the part of a key before the first colon. */
+/**
+ * Whether a Map has a text as key that is of the kind of one of the keys: texts with the same part before the first colon, or without a
+ * colon.
+ */
+export function hasKind (loaded: ReadonlyMap<unknown, unknown>, keys: readonly unknown[]): boolean {
+  const kinds = new Set(keys.map(kindOf))
+  for (const key of loaded.keys()) if (typeof key === 'string' && kinds.has(kindOf(key))) return true
+  return false
+}
+
 function kindOf (key: unknown): unknown {
-  return typeof key === 'string' ? key.split(':', 1)[0] : key
+  return typeof key === 'string' ? key.slice(0, Math.max(0, key.indexOf(':'))) : key
 }
 
 function isAbove (seconds: unknown, limit: number): seconds is number {

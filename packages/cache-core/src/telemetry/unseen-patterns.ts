@@ -1,10 +1,11 @@
 import type { Stats } from './counters.js'
+import { OTHER } from './key-pattern.js'
 
 /** Minutes after the start of the app, and reads since then, before a key pattern without a key is reported. */
 const MINUTES = 10
 const READS = 1000
-/** The maximum number of letters in which a misspelt name differs from the name of a key pattern. */
-const MISSPELT = 2
+/** The length from which on a name may differ in two letters from the name that was meant; a shorter one in one letter. */
+const LONG = 6
 
 /** The key patterns that an option names, by name of the option. */
 export type NamedPatterns = Readonly<Record<string, readonly string[]>>
@@ -35,7 +36,7 @@ export class UnseenPatterns {
     const seen = new Set(impls.flatMap(({ counters }) => [...counters.keys()]))
     for (const [option, patterns] of Object.entries(this.#named())) {
       for (const pattern of patterns) {
-        const similar = seen.has(pattern) ? undefined : [...seen].find((other) => isSimilar(pattern, other))
+        const similar = seen.has(pattern) ? undefined : [...seen].find((other) => other !== OTHER && isSimilar(pattern, other))
         if (similar !== undefined) this.#report(option, pattern, reads, similar)
       }
     }
@@ -49,21 +50,27 @@ export class UnseenPatterns {
   }
 }
 
-/** Whether one name is likely the other one misspelt: few letters are missing, added or others, or one begins with the other. */
+/**
+ * Whether one name is likely the other one misspelt: one letter is missing, added, another one or in another case, in names of six letters
+ * two of them. Names that differ in a digit, such as `v1` and `v2`, are two names.
+ */
 function isSimilar (one: string, other: string): boolean {
   const [a, b] = [one.toLowerCase(), other.toLowerCase()]
-  return a.startsWith(b) || b.startsWith(a) || distance(a, b) <= Math.min(MISSPELT, Math.min(a.length, b.length) - 2)
+  const shorter = Math.min(a.length, b.length)
+  const most = shorter >= LONG ? 2 : 1
+  return shorter > 2 && Math.abs(a.length - b.length) <= most && isWithin(a, b, most) && digitsOf(a) === digitsOf(b)
 }
 
-/** Returns the number of letters to add, remove or replace between two texts (Levenshtein's distance). */
-function distance (one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
-  for (let line = 1; line <= one.length; line++) {
-    const next = [line]
-    for (let at = 1; at <= other.length; at++) {
-      next.push(Math.min(row[at]! + 1, next[at - 1]! + 1, row[at - 1]! + (one[line - 1] === other[at - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[other.length]!
+function digitsOf (text: string): string {
+  return text.replaceAll(/\D/g, '')
+}
+
+/** Whether at most `most` letters are to be added, removed or replaced between two texts. */
+function isWithin (one: string, other: string, most: number): boolean {
+  let at = 0
+  while (at < one.length && one[at] === other[at]) at++
+  if (at === one.length && at === other.length) return true
+  if (most === 0) return false
+  const [a, b] = [one.slice(at), other.slice(at)]
+  return isWithin(a.slice(1), b.slice(1), most - 1) || isWithin(a.slice(1), b, most - 1) || isWithin(a, b.slice(1), most - 1)
 }
