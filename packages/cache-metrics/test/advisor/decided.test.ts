@@ -185,6 +185,10 @@ t.test('restore: a leak that ended does not return by a request for an earlier k
   t.match(numbersOf(request(observed, { count: 10, key: ITEM, load: (id) => id, userOf: (turn) => turn })), ENDED)
 })
 
+t.test('restore: many requests for fewer new keys than earlier ones end no leak, as when a client polls a new item', async (t) => {
+  t.match(await continued(found(), { count: 4000, key: (id) => `new ${id % 3}`, load: (id) => id, userOf: () => 1 }), OPEN)
+})
+
 t.test('restore: of a sample of many keys, 200 requests are needed', async (t) => {
   const hashes = Array.from({ length: 1000 }, (_, at) => hashKey(`old ${at}`) >>> 2)
   const state = stateOf(0, 100, OPEN, { limit: 2 ** 30, once: hashes, more: [] })
@@ -269,7 +273,7 @@ function span (from: number, to: number): Span {
 const leaking = (from: number, to: number, until = to): AdviceState =>
   stateOf(from, until, { leak: LEAK, decided: { leak: span(from, to) } })
 /** The state of a process without a leak, with requests for new keys. */
-const sound = (from: number, to: number, requests = 200, keys = keysOf('0:1', '1:1')): AdviceState => stateOf(from, to, { requests }, keys)
+const sound = (from: number, to: number, requests = 200, keys = keysOf('0:1', '1:1', '2:1', '3:1')): AdviceState => stateOf(from, to, { requests }, keys)
 
 t.test('jointParts: a leak of any process that runs is reported', async (t) => {
   t.equal(await leakOf(leaking(0, 100), sound(50, 102)), 'user')
@@ -282,17 +286,18 @@ t.test('jointParts: the leak of a process that has ended is not reported once la
   t.equal(await leakOf(leaking(0, 100), sound(95, 200, 100), sound(96, 200, 100)), undefined, 'both have enough together')
   t.equal(await leakOf(stateOf(0, 100, { leak: LEAK }), sound(95, 200)), undefined, 'a state without spans of findings')
   t.equal(await leakOf(leaking(0, 100), sound(20, 200)), 'user', 'a process that ran beside it')
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000, keysOf('4', '5', '6'))), 'user', 'fewer keys than before')
   t.equal(await leakOf(leaking(0, 100), { ...sound(95, 200), secondsBefore: 1 }), 'user', 'a process that may have run beside it')
   t.equal(await leakOf(stateOf(0, 100, { leak: LEAK }, keysOf()), sound(95, 200)), 'user', 'a state without keys')
 })
 
 t.test('jointParts: a leak stays while any later process requests an earlier key, or finds it again', async (t) => {
-  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000, keysOf('0:1', '3'))), 'user')
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000, keysOf('0:1', '1:1', '2:1', '3:1', '3'))), 'user')
   t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000), sound(150, 200, 1, keysOf('3'))), 'user', 'as after a rollback')
   const more = { ...LEAK, pairs: 5000, differing: 4900, compared: 9000 }
   t.equal(await leakOf(stateOf(0, 100, { leak: more, decided: { leak: span(0, 100) } }), sound(95, 200, 8999)), 'user')
   t.equal(await leakOf(stateOf(0, 100, { leak: more, decided: { leak: span(0, 100) } }), sound(95, 200, 9000)), undefined)
-  const again = stateOf(95, 200, { requests: 9000, leak: LEAK, decided: { leak: span(95, 200) } }, keysOf('v2:0'))
+  const again = stateOf(95, 200, { requests: 9000, leak: LEAK, decided: { leak: span(95, 200) } }, keysOf('4', '5', '6', '7'))
   t.equal(await leakOf(leaking(0, 100), again), 'user')
 })
 
@@ -311,7 +316,7 @@ t.test('jointParts: the keys of a leak are those of the process that found it, n
   const state = { ...found(), spans: [span(0, 200)], subjects: [{ ...subject!, ...observed.state(0.001, span(100, 200))! }] }
   t.match(state.subjects[0]!.leakKeys, { limit: HASHES })
   t.equal(await leakOf(state, sound(95, 200, 400)), undefined)
-  t.equal(await leakOf(state, sound(95, 200, 400, keysOf('3'))), 'cookie session')
+  t.equal(await leakOf(state, sound(95, 200, 400, keysOf('0:1', '1:1', '2:1', '3'))), 'cookie session')
   const read = parseState(JSON.parse(stateText(state))) as AdviceState
   t.same(read.subjects[0]!.leakKeys, state.subjects[0]!.leakKeys)
   const again = request(await restored(found()), { count: 1, key: ITEM, load: (id) => id, userOf: () => 1 })

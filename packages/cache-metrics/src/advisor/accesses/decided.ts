@@ -1,3 +1,4 @@
+import type { SampledKeys } from '../curve/key-sample.js'
 import { HASHES } from '../hash.js'
 import { isDisprovedByKeys, isOutdated } from '../key-leak/leak-evidence.js'
 import type { MissingDimension } from '../report/observation.js'
@@ -65,17 +66,20 @@ export function withoutSuperseded (all: readonly Found[]): MeasuredNumbers[] {
 function isDisproved (leak: MissingDimension, one: Found, all: readonly Found[]): boolean {
   const span = spanOf(one, 'leak')
   if (isOutdated(span[1], Math.max(...all.map(({ until }) => until)))) return true
-  const { keys, leakKeys = keys } = one.subject
-  const known = new Set([...leakKeys.once, ...leakKeys.more])
   const later = all.filter((other) => other !== one && isBefore(span, [other.from, other.until])).map(({ subject }) => subject)
-  const limit = Math.min(leakKeys.limit, ...later.map((subject) => subject.keys.limit))
-  // The samples are complete below the smaller limit. A sample without any key below it cannot show that the keys are new.
-  if (known.size === 0 || ![...known].some((hash) => hash < limit)) return false
-  const isFoundAgain = later.some(({ numbers }) => leaksOf(numbers).some(({ dimension }) => dimension === leak.dimension))
-  const isKnown = (hash: number): boolean => hash < limit && known.has(hash)
-  if (isFoundAgain || later.some((subject) => subject.keys.once.some(isKnown) || subject.keys.more.some(isKnown))) return false
+  if (later.some(({ numbers }) => leaksOf(numbers).some(({ dimension }) => dimension === leak.dimension))) return false
+  // All samples are complete below the smallest limit.
+  const earlier = one.subject.leakKeys ?? one.subject.keys
+  const limit = Math.min(earlier.limit, ...later.map(({ keys }) => keys.limit))
+  const earlierKeys = hashesBelow(limit, [earlier])
+  const keys = hashesBelow(limit, later.map((subject) => subject.keys))
+  if ([...keys].some((hash) => earlierKeys.has(hash))) return false
   const requests = later.reduce((sum, { numbers }) => sum + numbers.requests, 0)
-  return isDisprovedByKeys(leak, requests * limit / HASHES, limit)
+  return isDisprovedByKeys(leak, { sampled: requests * limit / HASHES, keys: keys.size, earlierKeys: earlierKeys.size, limit })
+}
+
+function hashesBelow (limit: number, samples: readonly SampledKeys[]): Set<number> {
+  return new Set(samples.flatMap(({ once, more }) => [...once, ...more].filter((hash) => hash < limit)))
 }
 
 /** Returns the span of the process that made a finding. In a state without spans of findings, the finding is as late as the state. */

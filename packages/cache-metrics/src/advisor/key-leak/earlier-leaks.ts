@@ -1,6 +1,6 @@
 import type { SampledKeys } from '../curve/key-sample.js'
 import type { MissingDimension } from '../report/observation.js'
-import { isDisprovedByKeys, isDisprovedByValues, isOutdated, type LeakEvidence } from './leak-evidence.js'
+import { ENOUGH_KEYS, isDisprovedByKeys, isDisprovedByValues, isOutdated, type LeakEvidence } from './leak-evidence.js'
 
 /** The maximum number of leaks of earlier processes, as in a state, each of which has a place among the observed dimensions. */
 const MAX_EARLIER_LEAKS = 8
@@ -17,6 +17,8 @@ export class EarlierLeaks {
   readonly #found: number
   readonly #limit: number
   readonly #known: Set<number>
+  /** The first new keys below the limit of the sample. */
+  readonly #new = new Set<number>()
   #open: readonly MissingDimension[]
   /** The sample of the earlier keys; `undefined`: no leak is open, or a sampled key was requested, so that its leaks do not end by keys. */
   #keys: SampledKeys | undefined
@@ -44,6 +46,7 @@ export class EarlierLeaks {
     if (this.#keys === undefined || hash >>> 0 >= this.#limit) return
     this.#sampled++
     if (this.#known.has(hash >>> 0)) this.#dropKeys()
+    else if (this.#new.size < ENOUGH_KEYS) this.#new.add(hash >>> 0)
   }
 
   /**
@@ -59,7 +62,8 @@ export class EarlierLeaks {
   }
 
   #isDisproved (leak: MissingDimension, evidence: readonly LeakEvidence[]): boolean {
-    if (this.#keys !== undefined && isDisprovedByKeys(leak, this.#sampled, this.#limit)) return true
+    const requested = { sampled: this.#sampled, keys: this.#new.size, earlierKeys: this.#known.size, limit: this.#limit }
+    if (this.#keys !== undefined && isDisprovedByKeys(leak, requested)) return true
     return evidence.some((each) => isDisprovedByValues(leak, each, this.#seconds))
   }
 

@@ -3,6 +3,8 @@ import type { MissingDimension } from '../report/observation.js'
 
 /** The least number of pairs or of requests that disproves an earlier leak. */
 const LEAST = 200
+/** The number of different new keys that is always enough; fewer are enough if the earlier keys were as few. */
+export const ENOUGH_KEYS = 16
 /** The factor of the pairs of a leak by which the pairs that disprove it by their values must exceed them. */
 const VALUE_FACTOR = 4
 /** The least number of consecutive requests with the same value of the dimension with which the other pairs are compared. */
@@ -54,11 +56,18 @@ export function isDisprovedByValues (leak: MissingDimension, evidence: LeakEvide
 }
 
 /**
- * Whether requests without any key of a leak disprove the leak: a dimension that is added to the key changes all keys.
- * @param sampled the number of requests for keys with hashes below `limit`. A sample of one request would have an old key too rarely
+ * The requests of later processes for keys with hashes below `limit`, all of them new. `keys`: the number of different new keys, counted up
+ * to `ENOUGH_KEYS` at least. `earlierKeys`: the number of earlier keys below the limit.
  */
-export function isDisprovedByKeys (leak: MissingDimension, sampled: number, limit: number): boolean {
-  return sampled >= LEAST && sampled * HASHES / limit >= (leak.compared ?? leak.pairs)
+export interface NewKeys { readonly sampled: number; readonly keys: number; readonly earlierKeys: number; readonly limit: number }
+
+/**
+ * Whether requests for new keys alone disprove a leak: a dimension that is added to the key changes all keys, and makes no fewer of them.
+ * Many requests for one new key disprove nothing, since a client may poll a new item.
+ */
+export function isDisprovedByKeys (leak: MissingDimension, { sampled, keys, earlierKeys, limit }: NewKeys): boolean {
+  return earlierKeys > 0 && keys >= Math.min(ENOUGH_KEYS, earlierKeys) &&
+    sampled >= LEAST && sampled * HASHES / limit >= (leak.compared ?? leak.pairs)
 }
 
 /** Whether a leak was found so long ago that it ends; both times in milliseconds since 1970. */
