@@ -7,7 +7,7 @@ import { strataOf, type SampledAccesses } from './accesses/sampled-accesses.js'
 import type { Span, TraceTime } from './accesses/trace-time.js'
 import { CLEAR, INVALIDATION, READ, REMOVAL, TAG } from './curve/access-kinds.js'
 import { KeyLeak } from './key-leak/key-leak.js'
-import { continuedEvidence, disproves, type LeakEvidence } from './key-leak/leak-evidence.js'
+import { EarlierLeaks } from './key-leak/earlier-leaks.js'
 import type { MissingDimension, Observation } from './report/observation.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS, type ReuseCurveOptions } from './curve/curve-options.js'
 import { MAX_TAGS } from './curve/entry-tags.js'
@@ -23,9 +23,6 @@ export interface LoadObservation extends Pick<Observation, 'meanSeconds' | 'stor
 
 /** The number of requests that a process compares before it decides that there is no leak, if earlier processes found none. */
 const DECIDING_REQUESTS = 200
-
-/** The maximum number of leaks of earlier processes, each of which has a place among the observed dimensions. */
-const MAX_EARLIER_LEAKS = 4
 
 /** The sampled accesses to a key pattern or route. `epoch`: the zero of the clock that times them, in milliseconds since 1970. */
 export interface AccessRecord { readonly accesses: SampledAccesses; readonly epoch: number }
@@ -48,7 +45,8 @@ export class RouteObservation {
   readonly #strata: readonly number[]
   /** The numbers of earlier processes whose state this process continues; `undefined`: there are none. */
   #earlier: MeasuredNumbers | undefined
-  #earlierLeaks: readonly MissingDimension[] = []
+  /** The leaks of the earlier processes; `undefined`: they had none. */
+  #earlierLeaks: EarlierLeaks | undefined
   #earlierRequests = 0
   /** The time of the last request by the stopwatch, also of an earlier process; `-Infinity`: none is known. */
   lastRead = -Infinity
@@ -65,7 +63,10 @@ export class RouteObservation {
     this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
   }
 
-  get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes + (this.#record?.accesses.bytes ?? 0) }
+  get bytes (): number {
+    const kept = (this.#record?.accesses.bytes ?? 0) + (this.#earlierLeaks?.bytes ?? 0)
+    return this.curve.bytes + this.staleness.bytes + this.leak.bytes + kept
+  }
 
   /** The record of the accesses; `undefined`: the accesses are not recorded. */
   get accesses (): SampledAccesses | undefined { return this.#record?.accesses }
@@ -73,6 +74,7 @@ export class RouteObservation {
   noteRead (hash: number, keyLength: number, now: number): void {
     this.#keyLength += keyLength
     this.lastRead = now
+    this.#earlierLeaks?.noteRead(hash)
     this.#note(READ, hash, now)
   }
 
@@ -124,14 +126,19 @@ export class RouteObservation {
    * Continues the state of an earlier process: its accesses are recorded and simulated.
    * @param time the time of the earlier process's trace, which is `shift` milliseconds behind the clock of this process
    */
-  async restore ({ numbers, keys, accesses }: SubjectState, until: number, time: TraceTime, shift: number): Promise<void> {
+  async restore ({ numbers, keys, leakKeys = keys, accesses }: SubjectState, until: number, time: TraceTime, shift: number): Promise<void> {
     this.#record?.accesses.restore(accesses)
     await replay(this.curve, { recordings: [{ accesses, until }], time, strata: this.#strata, shift })
     this.curve.keys.replaceBy([keys])
     this.lastRead = shift + time.at(lastReadOf(accesses, until))
     this.#earlier = numbers
-    this.#earlierLeaks = leaksOf(numbers).slice(0, MAX_EARLIER_LEAKS)
-    for (const { dimension } of this.#earlierLeaks) this.leak.reserve(dimension)
+    if (numbers.leak !== undefined) {
+      // In a state without spans of findings, the leak is as late as the state. Its span is stored, so that later states do not renew it.
+      const found = numbers.decided?.leak ?? [until, until]
+      this.#earlier = { ...numbers, decided: { ...numbers.decided, leak: found } }
+      this.#earlierLeaks = new EarlierLeaks(leaksOf(numbers), { keys: leakKeys, seconds: time.length / 1000, found: found[1] })
+      for (const { dimension } of this.#earlierLeaks.open) this.leak.reserve(dimension)
+    }
     this.#earlierRequests = this.curve.requests
   }
 
@@ -141,13 +148,15 @@ export class RouteObservation {
    */
   state (staleTolerance: number, span: Span, loads?: LoadObservation): SubjectState | undefined {
     if (this.#record === undefined) return undefined
+    this.#endLeaks(span[1])
     const decides = this.#decides(loads)
     const own = Object.fromEntries(FINDINGS.filter((finding) => decides[finding]).map((finding) => [finding, span]))
-    const evidence = continuedEvidence(this.#earlier?.evidence ?? [], this.#evidence.map((each) => ({ ...each, span })))
     const measured = this.#numbers(staleTolerance, loads)
     const otherLeaks = this.#openLeaks.filter((each) => each !== measured.leak)
-    const numbers = { ...measured, decided: { ...this.#earlier?.decided, ...own }, otherLeaks, evidence }
-    return { numbers, keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }
+    const numbers = { ...measured, decided: { ...this.#earlier?.decided, ...own }, otherLeaks }
+    // A leak that this process has found is one of its own keys.
+    const leakKeys = this.leak.leak() === undefined ? this.#earlierLeaks?.unseenKeys : undefined
+    return { numbers, keys: this.curve.keys.sampled, ...leakKeys && { leakKeys }, accesses: this.#record.accesses.save() }
   }
 
   /**
@@ -163,16 +172,17 @@ export class RouteObservation {
   #numbers (staleTolerance: number, loads?: LoadObservation): MeasuredNumbers {
     const own = this.#ownNumbers(staleTolerance, loads)
     if (this.#earlier === undefined) return own
+    this.#endLeaks()
     const joined = replaceDecided(joinNumbers([this.#earlier, own], staleTolerance), own, this.#decides(loads))
     return { ...joined, leak: own.leak ?? this.#openLeaks[0] }
   }
 
   /**
    * Returns whether this process has observed enough to decide each finding: it made the finding itself, or its detector would have made it.
-   * An earlier leak is decided by evidence on its dimension: requests of one user say nothing about a key that lacks the user.
+   * An earlier leak is decided once it has ended (see `EarlierLeaks`): requests of one user say nothing about a key that lacks the user.
    */
   #decides (loads?: LoadObservation): Decides {
-    const isDecided = this.#earlierLeaks.length > 0 ? this.#openLeaks.length === 0 : this.leak.compared >= DECIDING_REQUESTS
+    const isDecided = this.#earlierLeaks !== undefined ? this.#openLeaks.length === 0 : this.leak.compared >= DECIDING_REQUESTS
     return {
       leak: isDecided || this.leak.leak() !== undefined,
       isNoise: this.leak.isNoiseKnown,
@@ -180,17 +190,15 @@ export class RouteObservation {
     }
   }
 
-  /** The observations of this process that can disprove a leak: those on dimensions other than that of its own leak. */
-  get #evidence (): LeakEvidence[] {
-    const own = this.leak.leak()?.dimension
-    return this.leak.evidence.filter(({ dimension, pairs, changes }) => dimension !== own && pairs + changes > 0)
+  /** Ends earlier leaks that are disproved; `now`: the present time in milliseconds since 1970, if it is known. */
+  #endLeaks (now?: number): void {
+    this.#earlierLeaks?.endDisproved(this.leak.leak()?.dimension, this.leak.evidence, now)
   }
 
-  /** The leaks of earlier processes that this process has neither found itself nor disproved. */
+  /** The leaks of earlier processes that have not ended and that this process has not found itself. */
   get #openLeaks (): MissingDimension[] {
     const own = this.leak.leak()?.dimension
-    const evidence = this.#evidence
-    return this.#earlierLeaks.filter((leak) => leak.dimension !== own && !evidence.some((each) => disproves(leak, each)))
+    return this.#earlierLeaks?.open.filter(({ dimension }) => dimension !== own) ?? []
   }
 
   #ownNumbers (staleTolerance: number, { isChecked: _isChecked, ...loads }: Partial<LoadObservation> = {}): MeasuredNumbers {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AdviceState, MeasuredNumbers } from '../../src/advisor/accesses/advice-state.js'
-import { movedBack } from '../../src/advisor/accesses/advice-state.js'
+import { endOf, movedBack } from '../../src/advisor/accesses/advice-state.js'
 import { SampledAccesses } from '../../src/advisor/accesses/sampled-accesses.js'
-import { TraceTime } from '../../src/advisor/accesses/trace-time.js'
-import { hashKey } from '../../src/advisor/hash.js'
-import { continuedEvidence } from '../../src/advisor/key-leak/leak-evidence.js'
+import { TraceTime, type Span } from '../../src/advisor/accesses/trace-time.js'
+import type { SampledKeys } from '../../src/advisor/curve/key-sample.js'
+import { HASHES, hashKey } from '../../src/advisor/hash.js'
 import { RouteObservation } from '../../src/advisor/route-observation.js'
 import { jointParts } from '../../src/advisor/accesses/joint.js'
 import { parseState, stateText } from '../../src/advisor/accesses/state-text.js'
@@ -70,17 +70,17 @@ t.test('restore: a leak is not lost in a process with requests of one user, sinc
   const keep = fileOf(t)
   t.match(await live(t, keep, 400, ...PER_USER), /^unsafe/)
   t.match(await live(t, keep, 600, ...PER_USER, 1), /^unsafe/)
-  t.match(await live(t, keep, 600, ...KEYED, 1), /^unsafe/, 'one user cannot show that the key is mended')
   t.match(await live(t, keep, 2, ...PER_USER), /^unsafe/)
 })
 
-for (const [change, key, load] of [['key has the user', ...KEYED], ['value is the same for all', ...SHARED]] as const) {
-  t.test(`restore: a leak ends after requests of several users, once the ${change}`, async (t) => {
+for (const users of [1, 3, 50]) {
+  t.test(`restore: a leak ends once all keys are new, and does not return, with users: ${users}`, async (t) => {
     const keep = fileOf(t)
     t.match(await live(t, keep, 400, ...PER_USER), /^unsafe/)
-    t.match(await live(t, keep, 150, key, load), /^unsafe/)
-    t.equal(await live(t, keep, 600, key, load), 'good')
-    t.equal(await live(t, keep, 2, key, load), 'good')
+    t.match(await live(t, keep, 150, ...KEYED, users), /^unsafe/)
+    t.equal(await live(t, keep, 600, ...KEYED, users), 'good', 'the keys of the short process before are not those of the leak')
+    t.equal(await live(t, keep, 2, ...KEYED, users), 'good')
+    t.equal(await live(t, keep, 2, ...PER_USER, users), 'good', 'a finding that ended returns only by a new finding')
   })
 }
 
@@ -95,69 +95,170 @@ t.test('restore: a change in a tenth of the values is not lost in a process that
   t.notMatch(await live(t, keep, 200, ...SHARED), /changes when stored/)
 })
 
-/** The requests of a process: their number, and the key, the value and the user of each. */
-type Requests = [requests: number, key: Of<string>, load: Of<number>, userOf: (turn: number) => number]
-
-/** Returns the numbers of a process that continues a leak; each user has a cookie `session`. */
-function foundIn (leak: MeasuredNumbers['leak'], ...rest: Requests) {
-  return continued(stateOf(0, 100, { leak, decided: { leak: span(0, 100) } }), ...rest)
+/** The requests of a process: their number, and the key, the value and the user of each; `step`: the seconds between two of them. */
+interface Requests {
+  readonly count: number
+  readonly key: Of<string>
+  readonly load: Of<number>
+  readonly userOf: (turn: number) => number
+  readonly step?: number
+  /** Whether the session is still sent. */
+  readonly isSent?: boolean
 }
 
-/** Returns the numbers of a process that continues a state. */
-async function continued ({ subjects: [subject] }: AdviceState, ...[requests, key, load, userOf]: Requests): Promise<MeasuredNumbers> {
+/** Makes the observation of a process that continues a state. */
+async function restored (state: AdviceState): Promise<RouteObservation> {
   const record = (strata: readonly number[]) => ({ accesses: new SampledAccesses(strata, 100), epoch: 0 })
   const observed = new RouteObservation('pattern', 'item', { ttls: [60], entries: [100] }, record)
-  await observed.restore(subject!, 100 * MINUTE, new TraceTime([span(0, 100)]), 0)
-  for (let turn = 0; turn < requests; turn++) {
+  await observed.restore(state.subjects[0]!, endOf(state), new TraceTime(state.spans), 0)
+  return observed
+}
+
+/** Adds requests to an observation; each user has a cookie `session`, unless it is no longer sent. */
+function request (observed: RouteObservation, { count, key, load, userOf, step = 0.1, isSent = true }: Requests): RouteObservation {
+  for (let turn = 0; turn < count; turn++) {
     const user = userOf(turn)
-    const cookies = ['session', `one${turn % 3}`, `two${turn % 5}`, `six${turn % 6}`]
+    const id = itemOf(turn)
+    const cookies = [...isSent ? ['session'] : [], `one${turn % 3}`, `two${turn % 5}`, `six${turn % 6}`]
     const names = Object.fromEntries(cookies.map((name) => [`cookie ${name}`, name === 'session' ? user : turn]))
-    observed.leak.note(hashKey(key(turn % 4, user)), turn / 10, load(turn % 4, user), names)
+    observed.noteRead(hashKey(key(id, user)), 6, turn * step * 1000)
+    observed.leak.note(hashKey(key(id, user)), turn * step, load(id, user), names)
   }
-  return observed.state(0.001, span(100, 200))!.numbers
+  return observed
+}
+
+const itemOf = (turn: number): number => turn % 4
+const numbersOf = (observed: RouteObservation): MeasuredNumbers => observed.state(0.001, span(100, 200))!.numbers
+
+async function continued (state: AdviceState, requests: Requests): Promise<MeasuredNumbers> {
+  return numbersOf(request(await restored(state), requests))
 }
 
 /** Returns one of the numbers below `count`, in no order. */
 const pick = (turn: number, count: number): number => (hashKey(`turn ${turn}`) >>> 0) % count
 
 const SESSION = { dimension: 'cookie session', pairs: 250, differing: 240, compared: 400 }
+const OPEN = { leak: SESSION, decided: { leak: span(0, 100) } }
+const ENDED = { leak: undefined, decided: { leak: span(100, 200) } }
+/** The state of a process that found the leak by the session in the keys '0' to '3'. */
+const found = (): AdviceState => stateOf(0, 100, OPEN)
+const ITEM: Of<string> = (id) => `${id}`
+const OWNED: Of<string> = (id, user) => `${id}:${user}`
 
-t.test('restore: the dimension of an earlier leak keeps its place, though it has one value per key', async (t) => {
-  const of = (requests: number) => foundIn(SESSION, requests, (id, user) => `${id}:${user}`, (id) => id, (turn) => turn % 7)
-  t.match(await of(200), { leak: SESSION, decided: { leak: span(0, 100) } })
-  t.match(await of(400), { leak: undefined, decided: { leak: span(100, 200) } })
+for (const [who, userOf] of Object.entries({
+  'one user': () => 1,
+  'two users, each with items of its own': (turn: number) => itemOf(turn) & 1,
+  'two users who take turns so strictly that no leak is found': (turn: number) => turn >> 2 & 1
+})) {
+  t.test(`restore: a key that still lacks the session keeps the leak, with ${who}`, async (t) => {
+    t.match(await continued(found(), { count: 4000, key: ITEM, load: (_id, user) => user, userOf }), OPEN)
+  })
+}
+
+t.test('restore: a key that still lacks the session keeps the leak with three users of one tenant, whose values are equal', async (t) => {
+  t.match(await continued(found(), { count: 4000, key: ITEM, load: () => 1, userOf: (turn) => pick(turn, 3) }), OPEN)
 })
 
-t.test('restore: users who were rarely met on one key must change more often before a key counts as mended', async (t) => {
-  const of = (requests: number) => foundIn({ ...SESSION, pairs: 20, differing: 19, compared: 4000 }, requests, (id, user) => `${id}:${user}`, (id) => id, (turn) => turn % 7)
-  t.match(await of(800), { leak: { pairs: 20 } })
-  t.match(await of(1200), { leak: undefined })
+for (const [who, more] of Object.entries({
+  'one user': { userOf: () => 1 },
+  'users in turn, of which each key has one': { userOf: (turn: number) => turn % 7 },
+  '50 users': { userOf: (turn: number) => pick(turn, 50) },
+  'a session that is new in each request': { userOf: (turn: number) => turn },
+  'a session that is no longer sent': { userOf: (turn: number) => pick(turn, 3), isSent: false }
+})) {
+  t.test(`restore: a leak ends once the key has the session, with ${who}`, async (t) => {
+    const of = (count: number) => continued(found(), { count, key: OWNED, load: (id) => id, ...more })
+    t.match(await of(399), OPEN, 'as many requests as the leak compared')
+    t.match(await of(400), ENDED)
+  })
+}
+
+t.test('restore: one request for an earlier key keeps the leak, also after many for new keys', async (t) => {
+  const observed = request(await restored(found()), { count: 399, key: OWNED, load: (id) => id, userOf: () => 1 })
+  request(observed, { count: 1, key: ITEM, load: (id) => id, userOf: () => 1 })
+  t.match(numbersOf(request(observed, { count: 4000, key: OWNED, load: (id) => id, userOf: () => 1 })), OPEN)
+})
+
+t.test('restore: a leak that ended does not return by a request for an earlier key', async (t) => {
+  const observed = request(await restored(found()), { count: 400, key: OWNED, load: (id) => id, userOf: () => 1 })
+  t.match(numbersOf(observed), ENDED)
+  t.match(numbersOf(request(observed, { count: 10, key: ITEM, load: (id) => id, userOf: (turn) => turn })), ENDED)
+})
+
+t.test('restore: many requests for fewer new keys than earlier ones end no leak, as when a client polls a new item', async (t) => {
+  t.match(await continued(found(), { count: 4000, key: (id) => `new ${id % 3}`, load: (id) => id, userOf: () => 1 }), OPEN)
+})
+
+t.test('restore: of a sample of many keys, 200 requests are needed', async (t) => {
+  const hashes = Array.from({ length: 1000 }, (_, at) => hashKey(`old ${at}`) >>> 2)
+  const state = stateOf(0, 100, OPEN, { limit: 2 ** 30, once: hashes, more: [] })
+  const of = (count: number) => continued(state, { count, key: (_id, user) => `${user}`, load: (id) => id, userOf: (turn) => turn })
+  t.match(await of(600), OPEN)
+  t.match(await of(1000), ENDED)
+  t.match(await continued(stateOf(0, 100, OPEN, keysOf()), { count: 4000, key: OWNED, load: (id) => id, userOf: () => 1 }), OPEN, 'a state without keys')
+})
+
+t.test('restore: a leak whose values no longer follow the session ends after as long as the earlier observation, at most a day', async (t) => {
+  const shared = { key: ITEM, load: (id: number) => id, userOf: (turn: number) => pick(turn, 3) }
+  const of = async (hours: number, count: number, earlier = 100) => {
+    const observed = await restored(stateOf(0, earlier * 60, { leak: SESSION, decided: { leak: span(0, earlier * 60) } }))
+    request(observed, { ...shared, count, step: hours * 3600 / count })
+    return observed.state(0.001, span(earlier * 60, (earlier + hours) * 60))!.numbers.leak
+  }
+  t.match(await of(23, 4000), SESSION)
+  t.equal(await of(25, 4000), undefined)
+  t.match(await of(25, 1200), SESSION, 'four times as many pairs as the leak')
+  t.match(await of(2, 4000, 3), SESSION)
+  t.equal(await of(4, 4000, 3), undefined)
+})
+
+t.test('restore: values that are compared with too few of one session, or change at each load, end no leak', async (t) => {
+  const of = (load: Of<number>, userOf: (turn: number) => number) => continued(found(), { count: 8000, step: 2, key: ITEM, load, userOf })
+  t.match(await of((id) => id, (turn) => turn >> 2), OPEN, 'no session twice in succession')
+  let loads = 0
+  t.match(await of(() => loads++, (turn) => pick(turn, 3)), OPEN)
+  t.match(await of((_id, user) => user, (turn) => pick(turn, 3)), { leak: { dimension: 'cookie session' }, otherLeaks: [] }, 'found again')
 })
 
 t.test('restore: a leak on another dimension does not hide an earlier one, which is reported again once the other one is mended', async (t) => {
-  const user = { dimension: 'user', pairs: 250, differing: 240, compared: 400 }
-  const leaking = await foundIn(user, 600, (id) => `${id}`, (_id, session) => session, (turn) => pick(turn, 3))
+  const user = { dimension: 'user', pairs: 250, differing: 240, compared: 4000 }
+  const earlier = stateOf(0, 100, { leak: user, decided: { leak: span(0, 100) } })
+  const leaking = await continued(earlier, { count: 600, key: ITEM, load: (_id, session) => session, userOf: (turn) => pick(turn, 3) })
   t.match(leaking, { leak: { dimension: 'cookie session' }, otherLeaks: [user], decided: { leak: span(100, 200) } })
   const state = parseState(JSON.parse(stateText(stateOf(100, 200, leaking)))) as AdviceState
-  const mended = await continued(state, 1200, (id, session) => `${id}:${session}`, (id) => id, (turn) => pick(turn, 3))
+  const mended = await continued(state, { count: 1200, key: OWNED, load: (id) => id, userOf: (turn) => pick(turn, 3) })
   t.match(mended, { leak: user, otherLeaks: [] })
-  t.equal(await leakOf(stateOf(100, 200, leaking), sound(195, 300, 9000, { dimension: 'cookie session' })), 'user')
-  t.equal(await leakOf(stateOf(100, 200, leaking), sound(195, 300, 9000)), 'cookie session')
 })
 
-t.test('restore: users who take turns so strictly that no leak is found do not disprove one', async (t) => {
-  const numbers = await foundIn(SESSION, 2000, (id) => `${id}`, (_id, user) => user, (turn) => turn >> 2 & 1)
-  t.match(numbers, { leak: SESSION, decided: { leak: span(0, 100) } })
+t.test('restore: of more earlier leaks than a state may have, those with the fewest pairs are dropped', async (t) => {
+  const otherLeaks = Array.from({ length: 8 }, (_, at) => ({ ...SESSION, dimension: `cookie ${at}`, pairs: 10 + at }))
+  const of = numbersOf(await restored(stateOf(0, 100, { ...OPEN, otherLeaks })))
+  t.equal(of.leak!.dimension, SESSION.dimension)
+  t.same(of.otherLeaks!.map(({ pairs }) => pairs), [17, 16, 15, 14, 13, 12, 11])
 })
 
-/** Returns the state of a process that observed one item from one minute to another. */
-function stateOf (from: number, to: number, found: Partial<MeasuredNumbers>): AdviceState {
+t.test('restore: a leak that no process finds again ends after 14 days, also one of a state without spans of findings', async (t) => {
+  const day = 24 * 60
+  for (const more of [OPEN, { leak: SESSION }]) {
+    const observed = await restored(stateOf(0, 100, more))
+    const at = (days: number) => observed.state(0.001, span(100, 100 + days * day))!.numbers
+    t.match(at(13).leak, SESSION)
+    t.equal(at(15).leak, undefined)
+    t.equal(at(1).leak, undefined)
+  }
+})
+
+/** Returns an exact sample of keys. */
+const keysOf = (...keys: string[]): SampledKeys => ({ limit: HASHES, once: keys.map((key) => hashKey(key)), more: [] })
+
+/** Returns the state of a process that observed one item from one minute to another, with requests for the keys '0' to '3'. */
+function stateOf (from: number, to: number, found: Partial<MeasuredNumbers>, keys = keysOf('0', '1', '2', '3')): AdviceState {
   const [state] = new Processes(1, { ttls: [60], entries: [100] }).states()
   const [subject] = state!.subjects
   return {
     ...state!,
     spans: [[from * MINUTE, to * MINUTE]],
-    subjects: [{ ...subject!, numbers: { ...subject!.numbers, ...found } }]
+    subjects: [{ ...subject!, keys, numbers: { ...subject!.numbers, ...found } }]
   }
 }
 
@@ -165,52 +266,71 @@ async function leakOf (...states: AdviceState[]): Promise<string | undefined> {
   return (await jointParts(states, 0.001)).observations[0]!.leak?.dimension
 }
 
-const span = (from: number, to: number) => [from * MINUTE, to * MINUTE] as const
+function span (from: number, to: number): Span {
+  return [from * MINUTE, to * MINUTE]
+}
+
 const leaking = (from: number, to: number, until = to): AdviceState =>
   stateOf(from, until, { leak: LEAK, decided: { leak: span(from, to) } })
-/** The state of a process without a leak, with as much evidence on the user as requests. */
-const sound = (from: number, to: number, changes = 200, more: object = {}): AdviceState => stateOf(from, to, {
-  decided: { leak: span(from, to) },
-  evidence: [{ dimension: 'user', span: span(from, to), pairs: 0, changes, excess: 0, ...more }]
-})
+/** The state of a process without a leak, with requests for new keys. */
+const sound = (from: number, to: number, requests = 200, keys = keysOf('0:1', '1:1', '2:1', '3:1')): AdviceState => stateOf(from, to, { requests }, keys)
 
 t.test('jointParts: a leak of any process that runs is reported', async (t) => {
   t.equal(await leakOf(leaking(0, 100), sound(50, 102)), 'user')
   t.equal(await leakOf(leaking(0, 100), sound(95, 102)), 'user', 'as during a deployment')
 })
 
-t.test('jointParts: the leak of a process that has ended is not reported once a later process has decided that there is none', async (t) => {
-  t.equal(await leakOf(leaking(0, 100), stateOf(95, 200, {})), 'user', 'the later process has decided nothing')
+t.test('jointParts: the leak of a process that has ended is not reported once later processes have requested new keys alone', async (t) => {
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 199)), 'user', 'the later process has too few requests')
   t.equal(await leakOf(leaking(0, 100), sound(95, 200)), undefined)
-  t.equal(await leakOf(leaking(0, 100, 200), sound(95, 200)), undefined, 'a process that continues the state has decided nothing yet')
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 100), sound(96, 200, 100)), undefined, 'both have enough together')
   t.equal(await leakOf(stateOf(0, 100, { leak: LEAK }), sound(95, 200)), undefined, 'a state without spans of findings')
   t.equal(await leakOf(leaking(0, 100), sound(20, 200)), 'user', 'a process that ran beside it')
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000, keysOf('4', '5', '6'))), 'user', 'fewer keys than before')
+  t.equal(await leakOf(leaking(0, 100), { ...sound(95, 200), secondsBefore: 1 }), 'user', 'a process that may have run beside it')
+  t.equal(await leakOf(stateOf(0, 100, { leak: LEAK }, keysOf()), sound(95, 200)), 'user', 'a state without keys')
 })
 
-t.test('jointParts: a process in another slot without evidence on the dimension leaves the leak of a process that has ended', async (t) => {
-  const found = stateOf(0, 100, { leak: { dimension: 'user', pairs: 5000, differing: 4900 }, decided: { leak: span(0, 100) } })
-  t.equal(await leakOf(found, stateOf(95, 200, { compared: 200, decided: { leak: span(95, 200) } })), 'user', 'a state of an older release')
-  t.equal(await leakOf(found, sound(95, 200, 200)), 'user')
-  t.equal(await leakOf(found, sound(95, 200, 9000, { dimension: 'query sort' })), 'user')
-  t.equal(await leakOf(found, sound(95, 200, 9000, { pairs: 1 })), 'user', 'the key does not contain the user')
-  t.equal(await leakOf(found, sound(95, 200, 9000, { pairs: 5000, excess: 0.9 })), 'user')
-  t.equal(await leakOf(found, sound(95, 200, 9000, { pairs: 5000 })), undefined)
-  t.equal(await leakOf(found, sound(95, 200, 5000)), undefined)
+t.test('jointParts: a leak stays while any later process requests an earlier key, or finds it again', async (t) => {
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000, keysOf('0:1', '1:1', '2:1', '3:1', '3'))), 'user')
+  t.equal(await leakOf(leaking(0, 100), sound(95, 200, 9000), sound(150, 200, 1, keysOf('3'))), 'user', 'as after a rollback')
+  const more = { ...LEAK, pairs: 5000, differing: 4900, compared: 9000 }
+  t.equal(await leakOf(stateOf(0, 100, { leak: more, decided: { leak: span(0, 100) } }), sound(95, 200, 8999)), 'user')
+  t.equal(await leakOf(stateOf(0, 100, { leak: more, decided: { leak: span(0, 100) } }), sound(95, 200, 9000)), undefined)
+  const again = stateOf(95, 200, { requests: 9000, leak: LEAK, decided: { leak: span(95, 200) } }, keysOf('4', '5', '6', '7'))
+  t.equal(await leakOf(leaking(0, 100), again), 'user')
 })
 
-t.test('continuedEvidence: the strongest earlier evidence on a dimension stays until that of the process is as strong', async (t) => {
-  const of = (from: number, changes: number, dimension = 'user') => ({ dimension, span: span(from, from + 10), pairs: 0, changes, excess: 0 })
-  t.same(continuedEvidence([of(0, 500), of(10, 100)], [of(20, 50)]), [of(0, 500), of(20, 50)])
-  t.same(continuedEvidence([of(0, 500), of(10, 100)], [of(20, 500)]), [of(20, 500)])
-  const many = Array.from({ length: 99 }, (_, at) => of(at, 1, `cookie ${at}`))
-  t.same(continuedEvidence(many, []), many.slice(-32))
+t.test('jointParts: keys are compared below the limit of the smaller sample', async (t) => {
+  const earlier = stateOf(0, 100, { leak: LEAK }, { limit: HASHES, once: [5, HASHES / 2 + 5], more: [] })
+  const state = (keys: SampledKeys) => leakOf(earlier, sound(95, 200, 400, keys))
+  t.equal(await state({ limit: HASHES / 2, once: [6], more: [7] }), undefined)
+  t.equal(await state({ limit: HASHES / 2, once: [6], more: [5] }), 'user')
+  t.equal(await state({ limit: HASHES / 4, once: [6], more: [7] }), 'user', 'too few requests below the limit')
+  t.equal(await state({ limit: 4, once: [1], more: [2] }), 'user', 'no earlier key below the limit')
+})
+
+t.test('jointParts: the keys of a leak are those of the process that found it, not of a later one that continues its state', async (t) => {
+  const observed = request(await restored(found()), { count: 100, key: OWNED, load: (id) => id, userOf: () => 1 })
+  const [subject] = found().subjects
+  const state = { ...found(), spans: [span(0, 200)], subjects: [{ ...subject!, ...observed.state(0.001, span(100, 200))! }] }
+  t.match(state.subjects[0]!.leakKeys, { limit: HASHES })
+  t.equal(await leakOf(state, sound(95, 200, 400)), undefined)
+  t.equal(await leakOf(state, sound(95, 200, 400, keysOf('0:1', '1:1', '2:1', '3'))), 'cookie session')
+  const read = parseState(JSON.parse(stateText(state))) as AdviceState
+  t.same(read.subjects[0]!.leakKeys, state.subjects[0]!.leakKeys)
+  const again = request(await restored(found()), { count: 1, key: ITEM, load: (id) => id, userOf: () => 1 })
+  t.equal(again.state(0.001, span(100, 200))!.leakKeys, undefined, 'an earlier key is still requested')
+})
+
+t.test('jointParts: a leak that no process finds again ends after 14 days', async (t) => {
+  const day = 24 * 60
+  t.equal(await leakOf(leaking(0, 100), sound(0, 13 * day, 1)), 'user')
+  t.equal(await leakOf(leaking(0, 100), sound(0, 15 * day, 1)), undefined)
 })
 
 t.test('stateText: the spans of findings are in the text, and are moved with the state', async (t) => {
   const read = parseState(JSON.parse(stateText(leaking(10, 20))))
   t.same((read as AdviceState).subjects[0]!.numbers.decided, { leak: span(10, 20) })
-  const [piece] = (parseState(JSON.parse(stateText(sound(10, 20)))) as AdviceState).subjects[0]!.numbers.evidence!
-  t.same(piece, { dimension: 'user', span: span(10, 20), pairs: 0, changes: 200, excess: 0 })
-  t.same(movedBack(sound(10, 20), 5 * MINUTE).subjects[0]!.numbers.evidence![0]!.span, span(5, 15))
   t.same(movedBack(leaking(10, 20), 5 * MINUTE).subjects[0]!.numbers.decided, { leak: span(5, 15) })
 })

@@ -5,7 +5,6 @@ import type { ReportWishes } from '../report/assemble.js'
 import type { GateNumbers } from '../report/go-no-go-gates.js'
 import type { MissingDimension, Observation } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
-import type { DatedEvidence } from '../key-leak/leak-evidence.js'
 import type { Decided } from './findings.js'
 import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { Span } from './trace-time.js'
@@ -14,16 +13,16 @@ import type { Span } from './trace-time.js'
 export interface MeasuredNumbers extends Omit<Observation, 'points' | 'distinct' | 'oneHitShare' | 'seconds'> {
   /** The spans of the processes that decided the findings on the key pattern or route. */
   readonly decided?: Decided | undefined
-  /** Leaks of earlier processes on other dimensions than `leak` that nothing has disproved yet. */
+  /** Leaks of earlier processes on other dimensions than `leak` that nothing has disproved yet, at most 8. */
   readonly otherLeaks?: readonly MissingDimension[] | undefined
-  /** The observations on dimensions that can disprove leaks that processes which have ended found. */
-  readonly evidence?: readonly DatedEvidence[] | undefined
 }
 
 /** The part of an advisor's state that is about one key pattern or route. */
 export interface SubjectState {
   readonly numbers: MeasuredNumbers
   readonly keys: SampledKeys
+  /** The keys of the process that found the leak, while no later process has requested any of them; absent: `keys` has them. */
+  readonly leakKeys?: SampledKeys
   readonly accesses: SavedAccesses
 }
 
@@ -68,6 +67,11 @@ export function withSpan (
   return { spans: all, secondsBefore: dropped.reduce((sum, [from, to]) => sum + (to - from) / 1000, secondsBefore) }
 }
 
+/** Returns the beginning of the first span, in milliseconds since 1970; 0: it is not known, since the state is older than its spans. */
+export function beginningOf ({ spans, secondsBefore }: Pick<AdviceState, 'spans' | 'secondsBefore'>): number {
+  return secondsBefore > 0 || spans.length === 0 ? 0 : Math.min(...spans.map(([from]) => from))
+}
+
 /** Returns the end of the last span, in milliseconds since 1970. */
 export function endOf ({ spans }: Pick<AdviceState, 'spans'>): number {
   return Math.max(0, ...spans.map(([, to]) => to))
@@ -88,8 +92,7 @@ export function movedBack (state: AdviceState, milliseconds: number): AdviceStat
       ...subject,
       numbers: {
         ...subject.numbers,
-        decided: Object.fromEntries(Object.entries(subject.numbers.decided ?? {}).map(([finding, span]) => [finding, moved(span)])),
-        evidence: subject.numbers.evidence?.map((each) => ({ ...each, span: moved(each.span) }))
+        decided: Object.fromEntries(Object.entries(subject.numbers.decided ?? {}).map(([finding, span]) => [finding, moved(span)]))
       },
       accesses: { strata: subject.accesses.strata.map(ring), invalidations: ring(subject.accesses.invalidations) }
     }))

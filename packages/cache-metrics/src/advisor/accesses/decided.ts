@@ -1,14 +1,16 @@
-import { disproves } from '../key-leak/leak-evidence.js'
+import type { SampledKeys } from '../curve/key-sample.js'
+import { HASHES } from '../hash.js'
+import { isDisprovedByKeys, isOutdated } from '../key-leak/leak-evidence.js'
 import type { MissingDimension } from '../report/observation.js'
-import type { MeasuredNumbers } from './advice-state.js'
+import type { MeasuredNumbers, SubjectState } from './advice-state.js'
 import type { Finding } from './findings.js'
 import type { Span } from './trace-time.js'
 
 /** For each finding, whether the present process has observed enough to decide it without the findings of earlier processes. */
 export type Decides = Readonly<Record<Finding, boolean>>
 
-/** The findings of one state on a key pattern or route. `until`: the end of the state, in milliseconds since 1970. */
-interface Found { readonly numbers: MeasuredNumbers; readonly until: number }
+/** One state's part on a key pattern or route. `from`, `until`: the beginning and the end of the state, in milliseconds since 1970. */
+interface Found { readonly subject: SubjectState; readonly from: number; readonly until: number }
 
 /**
  * The milliseconds by which the processes before and after a deployment may overlap. It is also the time after which a process that has not
@@ -39,31 +41,50 @@ export function replaceDecided (joined: MeasuredNumbers, own: MeasuredNumbers, d
 }
 
 /**
- * Returns the numbers of several states without the findings of processes that have ended, if a later process has decided them. A leak needs
- * evidence on its own dimension, since another process may have compared many requests of one user.
+ * Returns the numbers of several states without the findings of processes that have ended, if a later process has decided them. A leak ends
+ * only by new keys, since another process may have compared many requests of one user.
  */
 export function withoutSuperseded (all: readonly Found[]): MeasuredNumbers[] {
   const nothing = { isNoise: false, change: undefined, staleness: [], provenTtl: undefined }
   return all.map((one) => {
-    const isOld = (finding: Finding): boolean => all.some(({ numbers: { decided } }) => isBefore(spanOf(one, finding), decided?.[finding]))
-    const span = spanOf(one, 'leak')
-    const leak = leaksOf(one.numbers).find((each) => !isDisproved(each, span, all))
-    return replaceDecided(one.numbers, { ...one.numbers, ...nothing, leak }, {
-      leak: leak !== one.numbers.leak,
+    const { numbers } = one.subject
+    const isOld = (finding: Finding): boolean =>
+      all.some(({ subject }) => isBefore(spanOf(one, finding), subject.numbers.decided?.[finding]))
+    const leak = leaksOf(numbers).find((each) => !isDisproved(each, one, all))
+    return replaceDecided(numbers, { ...numbers, ...nothing, leak }, {
+      leak: leak !== numbers.leak,
       isNoise: isOld('isNoise'),
       change: isOld('change')
     })
   })
 }
 
-/** Whether a later process has evidence against a leak of the process with this span, which has ended. */
-function isDisproved (leak: MissingDimension, span: Span, all: readonly Found[]): boolean {
-  return all.some(({ numbers: { evidence = [] } }) => evidence.some((each) => isBefore(span, each.span) && disproves(leak, each)))
+/**
+ * Whether a leak of a process that has ended is outdated, or disproved by the processes that began after it: they have requested none of
+ * its keys, and have not found the leak themselves.
+ */
+function isDisproved (leak: MissingDimension, one: Found, all: readonly Found[]): boolean {
+  const span = spanOf(one, 'leak')
+  if (isOutdated(span[1], Math.max(...all.map(({ until }) => until)))) return true
+  const later = all.filter((other) => other !== one && isBefore(span, [other.from, other.until])).map(({ subject }) => subject)
+  if (later.some(({ numbers }) => leaksOf(numbers).some(({ dimension }) => dimension === leak.dimension))) return false
+  // All samples are complete below the smallest limit.
+  const earlier = one.subject.leakKeys ?? one.subject.keys
+  const limit = Math.min(earlier.limit, ...later.map(({ keys }) => keys.limit))
+  const earlierKeys = hashesBelow(limit, [earlier])
+  const keys = hashesBelow(limit, later.map((subject) => subject.keys))
+  if ([...keys].some((hash) => earlierKeys.has(hash))) return false
+  const requests = later.reduce((sum, { numbers }) => sum + numbers.requests, 0)
+  return isDisprovedByKeys(leak, { sampled: requests * limit / HASHES, keys: keys.size, earlierKeys: earlierKeys.size, limit })
+}
+
+function hashesBelow (limit: number, samples: readonly SampledKeys[]): Set<number> {
+  return new Set(samples.flatMap(({ once, more }) => [...once, ...more].filter((hash) => hash < limit)))
 }
 
 /** Returns the span of the process that made a finding. In a state without spans of findings, the finding is as late as the state. */
-function spanOf ({ numbers, until }: Found, finding: Finding): Span {
-  return numbers.decided?.[finding] ?? [until, until]
+function spanOf ({ subject, until }: Found, finding: Finding): Span {
+  return subject.numbers.decided?.[finding] ?? [until, until]
 }
 
 /** Whether a process had ended, or ended shortly after, when the other one began. */

@@ -5,7 +5,7 @@ import type { GateNumbers } from '../report/go-no-go-gates.js'
 import type { Observation, StaleForecast } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
 import { provenTtl } from '../staleness/staleness-forecast.js'
-import { endOf, type AdviceState, type MeasuredNumbers, type SubjectState } from './advice-state.js'
+import { beginningOf, endOf, type AdviceState, type MeasuredNumbers, type SubjectState } from './advice-state.js'
 import { withoutSuperseded } from './decided.js'
 import { replay, type Recording } from './replay.js'
 import { JOINT_SAMPLE, strataOf } from './sampled-accesses.js'
@@ -27,15 +27,17 @@ export async function jointParts (states: readonly AdviceState[], staleTolerance
   const names = new Set(states.flatMap(({ subjects }) => subjects.map(nameOf)))
   const observations: Observation[] = []
   for (const name of names) {
-    const of = states.flatMap((state) =>
-      state.subjects.filter((subject) => nameOf(subject) === name).map((subject) => ({ subject, until: endOf(state) })))
+    const of = states.flatMap((state) => {
+      const ends = { from: beginningOf(state), until: endOf(state) }
+      return state.subjects.filter((subject) => nameOf(subject) === name).map((subject) => ({ subject, ...ends }))
+    })
     const { ttls, entries } = states[0]!
     const recordings = of.map(({ subject, until }) => ({ accesses: subject.accesses, until }))
     const sampleEntries = recordings.every(isWhole) ? WHOLE_SAMPLE : JOINT_SAMPLE
     const curve = new ReuseCurve({ ttls, entries, sampleEntries, isCompact: false })
     await replay(curve, { recordings, time, strata: strataOf(entries) })
     curve.keys.replaceBy(of.map(({ subject }) => subject.keys))
-    const numbers = withoutSuperseded(of.map(({ subject, until }) => ({ numbers: subject.numbers, until })))
+    const numbers = withoutSuperseded(of)
     observations.push({ ...joinNumbers(numbers, staleTolerance), seconds, ...estimatesOf(curve) })
   }
   const numbers = { ...joinGates(states.map(({ gates }) => gates)), seconds, source: 'the processes' }

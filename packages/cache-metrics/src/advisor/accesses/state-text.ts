@@ -4,6 +4,7 @@ import { Value } from 'typebox/value'
 import { HASHES } from '../hash.js'
 import { TAG } from '../curve/access-kinds.js'
 import { MAX_TAGS } from '../curve/entry-tags.js'
+import type { SampledKeys } from '../curve/key-sample.js'
 import type { AdviceState, MeasuredNumbers, SubjectState } from './advice-state.js'
 import { strataOf, type SavedRing } from './sampled-accesses.js'
 
@@ -28,7 +29,7 @@ const ring = Type.Object({ isWhole: Type.Boolean(), kinds: bytes, hashes: bytes,
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 
 const leak = Type.Object({ dimension: name, pairs: count, differing: count, compared: Type.Optional(count) })
-const evidence = Type.Object({ dimension: name, span, pairs: count, changes: count, excess: Type.Number({ minimum: -1, maximum: 1 }) })
+const sample = Type.Object({ limit: Type.Number({ exclusiveMinimum: 0, maximum: HASHES }), once: bytes, more: bytes })
 
 const numbers = Type.Object({
   kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
@@ -45,8 +46,7 @@ const numbers = Type.Object({
   change: Type.Optional(name),
   compared: Type.Optional(count),
   decided: Type.Optional(Type.Object({ leak: Type.Optional(span), isNoise: Type.Optional(span), change: Type.Optional(span) })),
-  otherLeaks: Type.Optional(Type.Array(leak, { maxItems: 8 })),
-  evidence: Type.Optional(Type.Array(evidence, { maxItems: 64 }))
+  otherLeaks: Type.Optional(Type.Array(leak, { maxItems: 8 }))
 })
 
 const stateSchema = Type.Object({
@@ -70,16 +70,18 @@ const stateSchema = Type.Object({
   shadow: Type.Array(Type.Object({ keyPattern: name, text: name, verdict, compared: count }), { maxItems: 1000 }),
   subjects: Type.Array(Type.Object({
     numbers,
-    keys: Type.Object({ limit: Type.Number({ exclusiveMinimum: 0, maximum: HASHES }), once: bytes, more: bytes }),
+    keys: sample,
+    leakKeys: Type.Optional(sample),
     accesses: Type.Object({ strata: Type.Array(ring, { minItems: 1, maxItems: 33 }), invalidations: ring })
   }), { maxItems: MAX_SUBJECTS })
 })
 
 /** Returns the state of an advisor as JSON, with its tables in base64. */
 export function stateText (state: AdviceState): string {
-  const subjects = state.subjects.map(({ numbers, keys, accesses: { strata, invalidations } }) => ({
+  const subjects = state.subjects.map(({ numbers, keys, leakKeys, accesses: { strata, invalidations } }) => ({
     numbers,
-    keys: { limit: keys.limit, once: base64(Uint32Array.from(keys.once)), more: base64(Uint32Array.from(keys.more)) },
+    keys: sampleText(keys),
+    ...leakKeys && { leakKeys: sampleText(leakKeys) },
     accesses: { strata: strata.map(ringText), invalidations: ringText(invalidations) }
   }))
   return JSON.stringify({ form: 'cache-advice', version: VERSION, ...state, subjects })
@@ -97,12 +99,13 @@ export function parseState (from: unknown): AdviceState | string {
   const state = json as Static<typeof stateSchema>
   if (!isConsistent(state)) return 'it is damaged'
   const subjects: SubjectState[] = []
-  for (const { numbers, keys, accesses } of state.subjects) {
+  for (const { numbers, keys, leakKeys, accesses } of state.subjects) {
     const [invalidations, ...strata] = [accesses.invalidations, ...accesses.strata].map(ringOf)
     if (invalidations === undefined || strata.some((each) => each === undefined)) return 'it is damaged'
     subjects.push({
       numbers: numbers as unknown as MeasuredNumbers,
-      keys: { limit: keys.limit, once: [...words(keys.once)], more: [...words(keys.more)] },
+      keys: sampleOf(keys),
+      ...leakKeys && { leakKeys: sampleOf(leakKeys) },
       accesses: { strata: strata as SavedRing[], invalidations }
     })
   }
@@ -127,6 +130,14 @@ function parse (text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function sampleText ({ limit, once, more }: SampledKeys): Static<typeof sample> {
+  return { limit, once: base64(Uint32Array.from(once)), more: base64(Uint32Array.from(more)) }
+}
+
+function sampleOf ({ limit, once, more }: Static<typeof sample>): SampledKeys {
+  return { limit, once: [...words(once)], more: [...words(more)] }
 }
 
 function ringText ({ kinds, hashes, words, isWhole }: SavedRing): Static<typeof ring> {

@@ -50,6 +50,7 @@ const ALIKE = 0.02
 /** One request for a key, by which all suspects are judged: its answer (`print`), and how many requests ago the key had the same answer. */
 interface Request {
   readonly slot: number
+  readonly nowSeconds: number
   /** The number of earlier requests for the key that this request can be compared with. */
   readonly reach: number
   readonly print: number
@@ -140,7 +141,7 @@ export class KeyLeak {
     const reach = rings.reach(slot, nowSeconds)
     const printLag = rings.lastOf(this.#prints, slot, print, reach)
     const returned = printLag > 1 ? chancesOf(this.#rings.size, this.#reaches, slot, printLag) : undefined
-    const request: Request = { slot, reach, print, printLag, returned }
+    const request: Request = { slot, nowSeconds, reach, print, printLag, returned }
     for (const suspect of this.#suspects.list) this.#look(suspect, suspect.labelOf(dimensions), request)
     const context = contextOf(dimensions)
     this.#compareNoise(slot, context, nowSeconds, print, reach)
@@ -185,7 +186,7 @@ export class KeyLeak {
   }
 
   #look (suspect: Suspect, label: number, request: Request): void {
-    const { slot, reach, print, printLag } = request
+    const { slot, nowSeconds, reach, print, printLag } = request
     const { labels } = suspect
     const lag = this.#rings.lastOf(labels, slot, label, reach)
     if (lag > 0) {
@@ -193,14 +194,7 @@ export class KeyLeak {
       if (this.#prints[this.#rings.at(slot, lag)] === print) suspect.agreeing++
       else if (printLag > 0) suspect.astray++
     }
-    if (reach > 0 && labels[this.#rings.at(slot, 1)] !== UNKNOWN) {
-      suspect.neighbours++
-      if (lag !== 1) {
-        suspect.other++
-        suspect.pairs++
-        if (printLag !== 1) suspect.differing++
-      }
-    }
+    if (reach > 0 && labels[this.#rings.at(slot, 1)] !== UNKNOWN) suspect.noteNeighbours(lag === 1, printLag === 1, nowSeconds)
     // Requests from before the dimension was observed have the label `UNKNOWN`. While one of them is among the compared requests, a return
     // is not judged: the last request with the same value of the dimension may be one of them.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
@@ -208,7 +202,6 @@ export class KeyLeak {
       suspect.lags.add(slot, lag)
     }
     labels[this.#rings.at(slot, 0)] = label
-    suspect.noteLabel(label, reach > 0)
   }
 
   /** Bets on a return: updates the score of a dimension by whether the dimension predicted the return. */

@@ -1,5 +1,5 @@
 import { LagCounts } from './lag-counts.js'
-import type { LeakEvidence } from './leak-evidence.js'
+import { excessOf, type LeakEvidence } from './leak-evidence.js'
 
 /**
  * The parts of a request besides its key, by name, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`,
@@ -72,11 +72,13 @@ export class Suspect {
   returns = 0
   explained = 0
   contradicted = 0
-  /** The number of pairs and of changes for `evidence`. */
+  /** The counts of pairs of consecutive requests for `evidence`, and the time of the first and the last pair in seconds. */
   pairs = 0
-  changes = 0
-  /** The label of the previous request for any key. */
-  #last = UNKNOWN
+  differingPairs = 0
+  near = 0
+  nearAgreeing = 0
+  firstPair = 0
+  lastPair = 0
 
   constructor (slots: number, size: number) {
     this.labels = new Uint16Array(slots * size)
@@ -95,8 +97,8 @@ export class Suspect {
     this.score = score
     this.credit = 1
     this.neighbours = this.judged = this.same = this.agreeing = this.astray = this.other = this.differing = 0
-    this.returns = this.explained = this.contradicted = this.pairs = this.changes = 0
-    this.#last = UNKNOWN
+    this.returns = this.explained = this.contradicted = 0
+    this.pairs = this.differingPairs = this.near = this.nearAgreeing = this.firstPair = this.lastPair = 0
   }
 
   labelOf (dimensions: Dimensions): number {
@@ -104,16 +106,25 @@ export class Suspect {
     return value === undefined ? ABSENT : 2 + (value >>> 0) % 65_534
   }
 
-  /** Notes the label of a request for any key; `isCompared`: the key had an earlier request. */
-  noteLabel (label: number, isCompared: boolean): void {
-    if (isCompared && this.#last !== UNKNOWN && label !== this.#last) this.changes++
-    this.#last = label
+  /** Notes a pair of consecutive requests for one key: whether the value of the dimension and the answer are the same. */
+  noteNeighbours (isSame: boolean, isAgreeing: boolean, nowSeconds: number): void {
+    this.neighbours++
+    if (isSame) {
+      this.near++
+      if (isAgreeing) this.nearAgreeing++
+      return
+    }
+    this.other++
+    if (this.pairs++ === 0) this.firstPair = nowSeconds
+    this.lastPair = nowSeconds
+    if (isAgreeing) return
+    this.differing++
+    this.differingPairs++
   }
 
   /** The observations that can disprove a leak on this dimension that an earlier process found. */
   get evidence (): LeakEvidence {
-    const excess = this.differing / Math.max(1, this.other) - (this.same - this.agreeing) / Math.max(1, this.same)
-    return { dimension: this.name, pairs: this.pairs, changes: this.changes, excess }
+    return { dimension: this.name, pairs: this.pairs, seconds: this.lastPair - this.firstPair, excess: excessOf(this) }
   }
 
   /**
