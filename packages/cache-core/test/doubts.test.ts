@@ -39,9 +39,8 @@ t.test('changeOf: names a list of a class, with methods or with a number of rows
 })
 
 t.test('changeOf: names minus zero, which only the rich serializer keeps, and members named by symbols', async (t) => {
-  t.equal(changeOf({ balance: -0 }), '-0 at .balance')
-  t.equal(changeOf([0, -0]), '-0 at [1]')
-  t.equal(changeOf({ balance: -0 }, 'rich'), undefined)
+  t.equal(changeOf({ balance: -0 }), undefined, 'a response in JSON has 0, too')
+  t.equal(changeOf(Object.defineProperty([1], Symbol('mark'), { value: 1 })), undefined, 'the mark of a library')
   t.equal(changeOf({ [Symbol('at')]: 1 }), 'a member named by a symbol')
   t.equal(changeOf([{ a: { [Symbol('at')]: 1 } }], 'rich'), 'a member named by a symbol at [0].a')
   t.equal(changeOf(Object.defineProperty({ a: 1 }, Symbol('mark'), { value: 1 })), undefined, 'the mark of a library')

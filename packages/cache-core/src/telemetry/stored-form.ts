@@ -78,9 +78,12 @@ function addParts (part: Map<unknown, unknown> | Set<unknown>, parent: Open, ope
 /** Returns a description of the members of an object that both serializers omit or fill up; `undefined`: the object has none. */
 function lostMembers (part: object): string | undefined {
   if (Array.isArray(part)) return isPlainList(part) ? undefined : 'a list with holes or named members'
-  // A symbol that is not enumerable is the mark of a library, which no code of the app reads after a hit.
-  const hasSymbol = Object.getOwnPropertySymbols(part).some((symbol) => Object.prototype.propertyIsEnumerable.call(part, symbol))
-  return hasSymbol ? 'a member named by a symbol' : undefined
+  return hasSymbol(part) ? 'a member named by a symbol' : undefined
+}
+
+/** Whether an object has a member named by a symbol. One that is not enumerable is the mark of a library, which no code of the app reads. */
+function hasSymbol (part: object): boolean {
+  return Object.getOwnPropertySymbols(part).some((symbol) => Object.prototype.propertyIsEnumerable.call(part, symbol))
 }
 
 /** Whether an array has an element at each index and no other members: JSON writes a hole as `null`, and omits a named member. */
@@ -89,7 +92,7 @@ function isPlainList (list: readonly unknown[]): boolean {
   for (let index = 0; index < checked; index++) if (!(index in list)) return false
   // Each index is a key, and `length` is one, so a greater number means that there are other keys. A driver's list of rows may have a
   // number of rows that is not enumerable.
-  return list.length > MAX_MEMBERS || Reflect.ownKeys(list).length === list.length + 1
+  return list.length > MAX_MEMBERS || (Object.getOwnPropertyNames(list).length === list.length + 1 && !hasSymbol(list))
 }
 
 /** Whether an object contains itself, which JSON refuses. An object that two members share does not contain itself. */
@@ -111,7 +114,8 @@ function changedKind (value: unknown, isWhole: boolean): string | undefined {
     case 'undefined': return isWhole ? undefined : 'undefined'
     case 'function': case 'symbol': return typeof value
     case 'bigint': return 'BigInt'
-    case 'number': return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? undefined : String(value)
+    // JSON writes -0 as 0, as it does in each response, so that an app has it nowhere else.
+    case 'number': return Number.isFinite(value) ? undefined : String(value)
     case 'object': break
     default: return undefined
   }

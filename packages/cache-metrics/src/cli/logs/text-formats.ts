@@ -155,13 +155,21 @@ function secondsOf (milliseconds: number): number {
   return milliseconds >= 0 ? milliseconds / 1000 : NaN
 }
 
+/** Ports above 1023 at which web servers often listen. */
+const SERVER_PORTS = new Set([3000, 8000, 8080, 8443])
+
 // A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, which is `-`.
 // A prefix that a tool wrote, such as a time, is not taken for a host: the host is part of the key, so each line would have its own key. The
-// same holds for an address in front of another, which is a client of `X-Forwarded-For`.
+// same holds for an address without the port of a server, which is a client of `X-Forwarded-For`.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
   if (second === '-' || !rest.includes(' ') || !HOST.test(first)) return false
-  const hasPort = HOST_AND_PORT.test(first)
-  return isAddress(first) ? hasPort && !isAddress(second) : hasPort || IDENTITY.test(rest)
+  if (isAddress(first)) return isServerPort(Number(/[^:]:(\d+)$/.exec(first)?.[1]))
+  return HOST_AND_PORT.test(first) || IDENTITY.test(rest)
+}
+
+/** Whether a port is one at which servers listen: clients send from high ports. */
+function isServerPort (port: number): boolean {
+  return port < 1024 || SERVER_PORTS.has(port)
 }
 
 /** Whether a field is an IP address, which may have a port or brackets, and a comma behind it. */
