@@ -35,11 +35,12 @@ t.test('changeOf: names a list of a class, with methods or with a number of rows
     t.equal(changeOf(Object.defineProperty([1], 'count', { value: 1 }), serializer), 'a list with holes or named members')
     t.equal(changeOf({ rows: Object.assign([1], { [Symbol('count')]: 1 }) }, serializer), 'a list with holes or named members at .rows')
   }
+  t.equal(changeOf(Object.defineProperty([1], Symbol('mark'), { value: 1 })), undefined, 'the mark of a library')
   t.equal(changeOf(runInNewContext('[[1], { a: [] }]')), undefined, 'an array of another realm')
 })
 
-t.test('changeOf: names minus zero, which only the rich serializer keeps, and members named by symbols', async (t) => {
-  t.equal(changeOf({ balance: -0 }), undefined, 'a response in JSON has 0, too')
+t.test('changeOf: does not name minus zero, and names members named by symbols', async (t) => {
+  for (const serializer of ['json', 'rich'] as const) t.equal(changeOf({ balance: -0, list: [0, -0] }, serializer), undefined)
   t.equal(changeOf(Object.defineProperty([1], Symbol('mark'), { value: 1 })), undefined, 'the mark of a library')
   t.equal(changeOf({ [Symbol('at')]: 1 }), 'a member named by a symbol')
   t.equal(changeOf([{ a: { [Symbol('at')]: 1 } }], 'rich'), 'a member named by a symbol at [0].a')

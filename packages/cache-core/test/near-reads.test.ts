@@ -102,6 +102,14 @@ t.test('useNow: a read is counted and measured once if its entry is used, and no
   t.equal(client.withArm('control')[useNow]('key', using(true)), false, 'the control arm')
 })
 
+t.test('useNow: an entry whose user throws is not counted by the near cache', (t) => {
+  const { cache, client } = setUp()
+  cache.copies.set('key', 'text')
+  t.throws(() => client[useNow]('key', { use: () => { throw new Error('of the user') } }), { message: 'of the user' })
+  t.equal(cache.shared, 0)
+  t.end()
+})
+
 t.test('useNow: an entry that is not used, or does not pass the schema of its key pattern, is not counted by the near cache', (t) => {
   const { cache, client } = setUp({ patterns: { user: { schema: (value: unknown) => value === 'right' } } } as object)
   const use = { use: () => false }

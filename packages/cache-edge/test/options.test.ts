@@ -89,22 +89,26 @@ t.test('config.cache: false is taken', async (t) => {
   t.equal((await ask(app, '/a')).headers['cache-control'], 'no-cache', 'for its computed tag alone')
 })
 
-t.test('a lifetime above a day, as one in milliseconds, is logged once for its rule or route, unless it is immutable', async (t) => {
+t.test('a lifetime that looks like milliseconds is logged once for its rule or route, unless it is immutable', async (t) => {
   const warnings: Warning[] = []
   const rules = [
     { prefix: '/long', maxAge: 300_000 }, { prefix: '/assets', maxAge: 31_536_000, immutable: true }, { prefix: '/day', maxAge: 86_400 },
-    { prefix: '/cdn', cdnMaxAge: 604_800 }
+    { prefix: '/cdn', maxAge: 0, cdnMaxAge: 3_600_000 },
+    { prefix: '/week', maxAge: 604_800 }, { prefix: '/purged', maxAge: 0, cdnMaxAge: 604_800 }, { prefix: '/year', maxAge: 60, sMaxAge: 31_536_000 }
   ]
   const app = await buildEdge(t, { server: warningsTo(warnings), edge: { rules } })
-  for (const url of ['/long/a', '/long/b', '/assets/a', '/day/a', '/cdn/a']) app.get(url, async () => 'x')
+  for (const url of ['/long/a', '/long/b', '/assets/a', '/day/a', '/cdn/a', '/week/a', '/purged/a', '/year/a']) app.get(url, async () => 'x')
   app.get('/long/own', { config: { cache: { sMaxAge: 90_000, store: true } } }, async () => 'x')
   app.get('/assets/own', { config: { cache: { maxAge: 900_000 } } }, async () => 'x')
   app.get('/none', { config: { cache: { maxAge: 5 } } }, async () => 'x')
   await app.ready()
   t.match(warnings.filter(({ msg }) => msg.includes('milliseconds')), [
     { maxAge: 300_000, msg: /the rule "\/long" is 3\.5 days.*seconds.*immutable/ },
-    { cdnMaxAge: 604_800, msg: /the rule "\/cdn"/ },
+    { cdnMaxAge: 3_600_000, msg: /the rule "\/cdn" is 41\.7 days; it is in seconds, not milliseconds$/ },
     { sMaxAge: 90_000, msg: /the route "\/long\/own"/ }
   ])
   t.equal(warnings.filter(({ msg }) => msg.includes('milliseconds')).length, 3)
+  for (const name of ['maxAge', 'sMaxAge', 'cdnMaxAge']) {
+    await t.rejects(buildEdge(t, { edge: { rules: [{ prefix: '/day', maxAge: 0, [name]: 86_400_000 }] } }), { code: 'CACHE_ERR_OPTION_INVALID' }, 'the milliseconds of a day')
+  }
 })

@@ -238,3 +238,46 @@ t.test('errors and reasons that change have no warning: one request may be the l
   for (let run = 0; run < 40; run++) await ask(app, '/page/1', run % 19 === 18 ? { authorization: 'Bearer x' } : {})
   t.same(warnings(), [])
 })
+
+const OTHER_OUTCOMES: Array<[name: string, path: string, headers: Record<string, string>]> = [
+  ['a 404', '/page/missing', {}], ['a private response', '/page/private', {}], ['a large body', '/page/large', {}], ['an error', '/page/error', {}],
+  ['a parameter that is not in the key', '/page/1?other=1', {}], ['a range', '/page/1', { range: 'bytes=0-1' }],
+  ['no-store of the client', '/page/1', { 'cache-control': 'no-store' }], ['only-if-cached', '/page/1', { 'cache-control': 'only-if-cached' }]
+]
+
+for (const [name, path, headers] of OTHER_OUTCOMES) {
+  t.test(`a request with another outcome ends a succession: ${name}`, async (t) => {
+    const { app, warnings } = await build(t, ({ url }, reply) => {
+      if (url === '/page/error') throw new Error('x')
+      if (url === '/page/missing') return reply.code(404).send('x')
+      if (url === '/page/private') return reply.header('cache-control', 'private').send('x')
+      return url === '/page/large' ? 'x'.repeat(101) : reply.redirect('/other', 302)
+    }, { cache: { query: ['id'] }, edge: { maxBodyBytes: 100 } })
+    for (let run = 1; run <= 60; run++) await (run % 15 === 0 ? ask(app, path, headers) : ask(app, `/page/${run}`))
+    t.same(warnings().filter(({ reason }) => reason === 'status'), [])
+  })
+}
+
+t.test('requests to a personal path have no warning, and do not hide that all others have credentials', async (t) => {
+  const { app, warnings } = await build(t, () => 'x', { edge: { personal: ['/page/me'] } })
+  for (let run = 0; run < 25; run++) await ask(app, '/page/me', run % 2 === 0 ? {} : { authorization: 'Bearer x' })
+  t.same(warnings(), [])
+  for (let run = 0; run < 20; run++) {
+    await ask(app, '/page/me')
+    await ask(app, '/page/1', { authorization: 'Bearer x' })
+  }
+  t.match(warnings(), [{ reason: 'personal', causes: ['header authorization'] }])
+})
+
+t.test('health probes by IP address have no warning about hosts, and do not hide a misspelt host', async (t) => {
+  const { app, warnings } = await build(t, () => 'x', { edge: { hosts: ['exmaple.com'] } })
+  for (const host of ['10.0.0.7:3000', '10.0.0.7', '[::1]:3000', '[::1]']) {
+    for (let run = 0; run < 25; run++) t.match((await ask(app, '/page/1', { host })).cacheStatus, /detail=host/)
+  }
+  t.same(warnings(), [])
+  for (let run = 0; run < 20; run++) {
+    await ask(app, '/page/1', { host: '10.0.0.7:3000' })
+    await ask(app, '/page/1', { host: 'example.com' })
+  }
+  t.match(warnings(), [{ reason: 'host', causes: ['exmaple.com'] }])
+})

@@ -78,10 +78,14 @@ export function useMeasured (
   const began = isMeasured ? readStopwatch(service.clock) : 0
   const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
   const took = isMeasured ? readStopwatch(service.clock) - began : 0
-  if (result?.ok !== true || result.value === null || !user.use(result.value)) {
-    if (immediate === undefined && result !== undefined) near![declineNear]?.()
-    return undefined
+  let isUsed = false
+  try {
+    isUsed = result?.ok === true && result.value !== null && user.use(result.value)
+  } finally {
+    // An entry is not used if `user` throws, either: the read that follows counts the hit.
+    if (!isUsed && immediate === undefined && result !== undefined) near![declineNear]?.()
   }
+  if (!isUsed) return undefined
   if (isMeasured) noteRead(service, stats, 'getEntry', took / 1000, key)
   return result
 }

@@ -11,7 +11,7 @@ interface Open { readonly part: unknown; readonly path: string; readonly parent:
 
 /** Kinds of values that the rich serializer reads as they were stored. */
 const OF_RICH = new Set([
-  'undefined', 'BigInt', 'NaN', 'Infinity', '-Infinity', '-0', 'Date', 'Map', 'Set', 'Buffer', 'ArrayBuffer', 'DataView', 'Int8Array', 'Uint8Array',
+  'undefined', 'BigInt', 'NaN', 'Infinity', '-Infinity', 'Date', 'Map', 'Set', 'Buffer', 'ArrayBuffer', 'DataView', 'Int8Array', 'Uint8Array',
   'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array', 'BigInt64Array',
   'BigUint64Array'
 ])
@@ -78,11 +78,11 @@ function addParts (part: Map<unknown, unknown> | Set<unknown>, parent: Open, ope
 /** Returns a description of the members of an object that both serializers omit or fill up; `undefined`: the object has none. */
 function lostMembers (part: object): string | undefined {
   if (Array.isArray(part)) return isPlainList(part) ? undefined : 'a list with holes or named members'
-  return hasSymbol(part) ? 'a member named by a symbol' : undefined
+  return hasEnumerableSymbol(part) ? 'a member named by a symbol' : undefined
 }
 
 /** Whether an object has a member named by a symbol. One that is not enumerable is the mark of a library, which no code of the app reads. */
-function hasSymbol (part: object): boolean {
+function hasEnumerableSymbol (part: object): boolean {
   return Object.getOwnPropertySymbols(part).some((symbol) => Object.prototype.propertyIsEnumerable.call(part, symbol))
 }
 
@@ -92,7 +92,7 @@ function isPlainList (list: readonly unknown[]): boolean {
   for (let index = 0; index < checked; index++) if (!(index in list)) return false
   // Each index is a key, and `length` is one, so a greater number means that there are other keys. A driver's list of rows may have a
   // number of rows that is not enumerable.
-  return list.length > MAX_MEMBERS || (Object.getOwnPropertyNames(list).length === list.length + 1 && !hasSymbol(list))
+  return list.length > MAX_MEMBERS || (Object.getOwnPropertyNames(list).length === list.length + 1 && !hasEnumerableSymbol(list))
 }
 
 /** Whether an object contains itself, which JSON refuses. An object that two members share does not contain itself. */
@@ -114,7 +114,7 @@ function changedKind (value: unknown, isWhole: boolean): string | undefined {
     case 'undefined': return isWhole ? undefined : 'undefined'
     case 'function': case 'symbol': return typeof value
     case 'bigint': return 'BigInt'
-    // JSON writes -0 as 0, as it does in each response, so that an app has it nowhere else.
+    // JSON writes -0 as 0, which is not named: a response in JSON has 0 with and without a cache.
     case 'number': return Number.isFinite(value) ? undefined : String(value)
     case 'object': break
     default: return undefined

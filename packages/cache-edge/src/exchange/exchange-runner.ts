@@ -128,8 +128,12 @@ export class ExchangeRunner {
     }
     const fwd: Miss = decision.why
     if (decision.kind === 'range') return this.lone.runRange(request)
-    if (found === undefined && request.refresh === undefined && this.unstored.showsAll(request.route)) return this.lone.runShown(request, { fwd }, request.method === 'GET')
+    if (found === undefined && request.refresh === undefined && this.unstored.showsAll(request.route)) {
+      if (request.method !== 'HEAD') this.unstored.noteOther(request.route)
+      return this.lone.runShown(request, { fwd }, request.method === 'GET')
+    }
     if (decision.kind === 'gateway-timeout') {
+      if (request.method !== 'HEAD') this.unstored.noteOther(request.route)
       request.setStatus({ fwd })
       request.sendGatewayTimeout()
       return undefined

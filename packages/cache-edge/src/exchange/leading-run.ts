@@ -173,7 +173,7 @@ export class LeadingRun implements RunListener {
   #note ({ reason, vary = [] }: Unstored, status: number): void {
     const { route, log } = this.#request
     if (reason === 'status') this.#settings.unstored.noteStatus(route, status, log)
-    else if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
+    else this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 
   /** Invalidates the stored response after a complete response of the handler that may not be stored (RFC 9111 §4.3.3). */

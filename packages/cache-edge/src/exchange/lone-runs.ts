@@ -34,6 +34,7 @@ export class LoneRuns {
   /** Runs the handler for a request for a range that no stored response answers; it sees `Range` and the preconditions, too. */
   async runRange (request: CacheRequest): Promise<void> {
     const status: CacheStatus = { fwd: 'bypass', detail: 'range' }
+    this.#settings.unstored.noteOther(request.route)
     if (this.#settings.unstored.showsAll(request.route)) await this.runShown(request, status)
     else await this.runAlone(request, status, CONDITIONAL)
   }

@@ -28,7 +28,8 @@ export class RepeatedReasons {
   readonly #routes = new Map<StoredRoute, Succession>()
 
   /**
-   * Counts a request by the reason for which its response is not stored.
+   * Counts a request by the reason for which its response is not stored. A request without a known cause is not counted, and does not end
+   * the succession: it is a probe or a request to a personal path.
    * @param namesOf returns what causes the reason: names of headers and cookies, never their values, or a status
    */
   note (route: StoredRoute, reason: RepeatedReason, namesOf: () => readonly string[], log: Log): void {
@@ -36,6 +37,7 @@ export class RepeatedReasons {
     if (seen === undefined) this.#routes.set(route, seen = { reason, count: 0, names: [], isLogged: false })
     if (seen.isLogged) return
     const names = namesOf()
+    if (names.length === 0) return
     if (seen.reason !== reason || seen.count === 0) Object.assign(seen, { reason, count: 0, names })
     // Names that not all requests have do not explain the reason, unless the requests have none in common.
     const common = seen.names.filter((name) => names.includes(name))
@@ -44,5 +46,11 @@ export class RepeatedReasons {
     seen.isLogged = true
     const causes = seen.names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_LENGTH))
     warn(log, { route: route.pattern, reason, causes }, `Cache: no response of this route has been stored so far, since ${MESSAGES[reason]}`)
+  }
+
+  /** Ends the succession of a route after a request with any other outcome. */
+  end (route: StoredRoute): void {
+    const seen = this.#routes.get(route)
+    if (seen !== undefined) seen.count = 0
   }
 }

@@ -60,8 +60,13 @@ export class UnstoredRoutes {
     return this.#routes.get(nameOf(route))?.isShownAll === true
   }
 
-  /** Counts an unstored response of a route by its reason, and logs the reason when it counts as lasting. */
-  note (route: StoredRoute, reason: UnstoredReason, fields: object, log: Log): void {
+  /**
+   * Counts an unstored response of a route by its reason, and logs the reason when it counts as lasting. `undefined`: another response was
+   * sent in its place.
+   */
+  note (route: StoredRoute, reason: UnstoredReason | undefined, fields: object, log: Log): void {
+    this.noteOther(route)
+    if (reason === undefined) return
     const lasting = LASTING[reason]
     if (lasting === undefined) return
     const isByResponse = route.policy.store === 'by-response'
@@ -91,6 +96,12 @@ export class UnstoredRoutes {
   noteStatus (route: StoredRoute, status: number, log: Log): void {
     // A status from 400 on describes a fault of the client or the server, which need not be that of the next requests.
     if (status >= 200 && status < 400) this.noteRepeated(route, 'status', () => [String(status)], log)
+    else this.noteOther(route)
+  }
+
+  /** Records an outcome of a request that has none of the repeated reasons, and so ends a succession of them. */
+  noteOther (route: StoredRoute): void {
+    if (route.hasStored !== true) this.#repeated.end(route)
   }
 
   /** Records that a response of a route could be stored. */

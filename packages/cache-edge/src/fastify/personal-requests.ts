@@ -41,9 +41,10 @@ export class PersonalRequests {
 
   /**
    * The names of what makes a request personal: its credential headers and cookies, or its user, certificate or validation error. Values
-   * are not named, since they may be secret.
+   * are not named, since they may be secret. A request to a personal path has none, since it is personal whatever it contains.
    */
   causesOf (request: FastifyRequest, rule: RouteRule): string[] {
+    if (this.hasPersonalUrl(request)) return []
     const headers = typeof rule === 'object' && rule.hasHeaderSchema() ? sentHeaders(request.raw) : request.raw.headers
     return [
       ...this.#credentials.namesIn(headers),

@@ -1,10 +1,12 @@
 import { enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import { isIP } from 'node:net'
 import type { Refresh, StoredRoute } from '../exchange/cache-request.js'
 import { ExchangeRunner } from '../exchange/exchange-runner.js'
 import { warn } from '../lib/notices.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import { bypassOf, type BypassRules } from '../rules/decide.js'
+import { isRead } from '../rules/methods.js'
 import type { Policy } from '../rules/policy.js'
 import { hasOtherParameter } from '../rules/query.js'
 import { CONDITIONAL } from '../rules/visibility.js'
@@ -147,12 +149,18 @@ export class ResponseCache {
     return run()
   }
 
-  /** Counts a request that bypasses the stored responses for a reason that may apply to all requests of its route. */
+  /**
+   * Counts a request that bypasses the stored responses for a reason that may apply to all requests of its route. Any other reason ends the
+   * count. An IP address as host is that of a health probe, and names no cause.
+   */
   #noteBypass (request: FastifyRequest, route: StoredRoute<FastifyRequest>, reason: string | undefined): void {
-    // The route of HEAD has stored nothing of its own, although that of GET may have.
-    if ((reason !== 'personal' && reason !== 'host') || request.method === 'HEAD') return
+    // The route of HEAD has stored nothing of its own, although that of GET may have. Other methods that do not read store nothing.
+    if (request.method === 'HEAD' || !isRead(request.method)) return
+    const { unstored } = this.#runner
+    if (reason !== 'personal' && reason !== 'host') return unstored.noteOther(route)
     const { personal, hosts = [] } = this.#bypassCauses
-    this.#runner.unstored.noteRepeated(route, reason, () => reason === 'host' ? [...hosts] : personal.causesOf(request, route.policy), request.log)
+    const namesOf = (): readonly string[] => reason === 'personal' ? personal.causesOf(request, route.policy) : isAddress(request.host) ? [] : [...hosts]
+    unstored.noteRepeated(route, reason, namesOf, request.log)
   }
 
   /**
@@ -165,12 +173,20 @@ export class ResponseCache {
     const { refresh } = own
     if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
     const tags = this.#headers.tagsOf(request, route.policy)
-    if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
+    if (tags === undefined) {
+      this.#noteBypass(request, route, 'tags')
+      return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
+    }
     const lesson = route.policy.early && refresh === undefined ? this.early.lessonOf(request, route, own.requestKey, tags) : undefined
     own.enter(tags, lesson)
     const answering = this.#runner.answer(own)
     return answering === undefined ? undefined : failing(answering)
   }
+}
+
+/** Whether a host is an IP address, which may have a port and brackets. */
+function isAddress (host: string): boolean {
+  return isIP(host) !== 0 || isIP(host.replace(/:\d{1,5}$/, '').replace(/^\[(.*)\]$/, '$1')) !== 0
 }
 
 /** Refuses a background refresh that hooks turned into a different request; its response is not stored. */

@@ -15,7 +15,7 @@ interface PrefixRule {
   readonly shape: string | undefined
   readonly policy: EdgePolicy
 }
-/** The lifetimes of a policy that are given in seconds, and the longest one, in seconds, that needs no warning. */
+/** The lifetimes of a policy that are given in seconds. */
 const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge'] as const
 const DAY = 86_400
 /** Matches a literal colon of a route's pattern, or a parameter with its name. */
@@ -114,15 +114,17 @@ export class RouteRules {
   }
 
   /**
-   * Logs a lifetime above a day, which may have been meant in milliseconds. `immutable` says that it is meant.
+   * Logs a lifetime that may have been meant in milliseconds. `immutable` says that it is meant.
    * @param own the members that the rule or the route itself names
    * @param policy the policy that applies
    */
   #announceLong (subject: string, own: EdgePolicy, policy: EdgePolicy): void {
-    const name = policy.immutable === true ? undefined : LIFETIMES.find((each) => (own[each] ?? 0) > DAY)
+    const name = policy.immutable === true ? undefined : LIFETIMES.find((each) => looksLikeMilliseconds(own[each] ?? 0))
     if (name === undefined) return
     const seconds = own[name]!
-    this.#notices.warnOnce(this.#log, subject, { [name]: seconds }, `Cache: ${name} of ${subject} is ${(seconds / DAY).toFixed(1)} days; it is in seconds, not milliseconds. immutable: true with maxAge says that the response never changes`)
+    // The option immutable is only allowed with maxAge.
+    const remedy = name === 'maxAge' ? '. immutable: true says that the response never changes' : ''
+    this.#notices.warnOnce(this.#log, subject, { [name]: seconds }, `Cache: ${name} of ${subject} is ${(seconds / DAY).toFixed(1)} days; it is in seconds, not milliseconds${remedy}`)
   }
 
   /**
@@ -138,6 +140,14 @@ export class RouteRules {
     if (unknown === undefined) return
     throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
+}
+
+/**
+ * Whether a lifetime in seconds may have been meant in milliseconds: it is above a day, and is not a number of whole days. The schema refuses
+ * one above a year, such as the 86,400,000 milliseconds of a day.
+ */
+function looksLikeMilliseconds (seconds: number): boolean {
+  return seconds > DAY && seconds % DAY !== 0
 }
 
 /** Refuses a validator of headers on a route with `early`, whose early answers are sent before a validator runs. */

@@ -4,7 +4,7 @@ const NONCE = /'nonce-([^']+)'/gi
 const HTML_TYPE = /^text\/html\b/i
 // An attribute of such a tag may be escaped. No part of these expressions can match at two lengths, so that each takes linear time.
 const META = /<meta\b[^<>]*>/gi
-const OF_POLICY = /\bhttp-equiv\s*=\s*["']?\s*content-security-policy\b/i
+const OF_POLICY = /\bhttp-equiv\s*=\s*(?:["']\s*)?content-security-policy\b/i
 const NONCE_IN_META = /(?:'|&apos;|&#0*39;|&#x0*27;)nonce-/i
 const JSON_TYPE = /^application\/(?:[^;]*\+)?json\b/i
 
