@@ -45,13 +45,13 @@ export class PrometheusQuery {
    * counter has no series in the window. OpenMetrics registries add `_total` to a name without it.
    */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
-    const increase = this.#increase(name, by)
-    return this.ask(/_(?:total|sum|count)$/.test(name) ? increase : `${increase} or ${this.#increase(`${name}_total`, by)}`)
+    // The names are joined inside the sum: processes of one window may have either name.
+    return this.ask(this.#increase(/_(?:total|sum|count)$/.test(name) ? [name] : [name, `${name}_total`], by))
   }
 
   /** Returns a quantile of a histogram metric in the time window, for each value of the label `by`. */
   quantile (share: number, name: string, by: string): Promise<Sample[]> {
-    return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
+    return this.ask(`histogram_quantile(${share}, ${this.#increase([`${name}_bucket`], [by, 'le'])})`)
   }
 
   /** Returns the present value of a gauge, aggregated over all of its series. */
@@ -81,8 +81,9 @@ export class PrometheusQuery {
       .filter(({ value }) => Number.isFinite(value))
   }
 
-  #increase (name: string, by: readonly string[]): string {
-    return `sum by (${by.join(', ')}) (increase(${this.#series(name)}[${this.#source.windowSeconds}s]))`
+  #increase (names: readonly string[], by: readonly string[]): string {
+    const increases = names.map((name) => `increase(${this.#series(name)}[${this.#source.windowSeconds}s])`)
+    return `sum by (${by.join(', ')}) (${increases.join(' or ')})`
   }
 
   #series (name: string): string {
