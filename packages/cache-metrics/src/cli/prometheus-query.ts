@@ -42,9 +42,10 @@ export class PrometheusQuery {
 
   /**
    * Returns the increase of a counter in the time window, summed for each combination of values of the labels `by`. Without a sample the
-   * counter has no series in the window. OpenMetrics registries add `_total` to a name without it; some processes may have either name.
+   * counter has no series in the window. OpenMetrics registries add `_total` to a name without it.
    */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
+    // The names are joined inside the sum: processes of one window may have either name.
     return this.ask(this.#increase(/_(?:total|sum|count)$/.test(name) ? [name] : [name, `${name}_total`], by))
   }
 
@@ -80,7 +81,6 @@ export class PrometheusQuery {
       .filter(({ value }) => Number.isFinite(value))
   }
 
-  /** A series that has several of the names counts once. */
   #increase (names: readonly string[], by: readonly string[]): string {
     const increases = names.map((name) => `increase(${this.#series(name)}[${this.#source.windowSeconds}s])`)
     return `sum by (${by.join(', ')}) (${increases.join(' or ')})`

@@ -56,15 +56,16 @@ t.test('report: the same path of two virtual hosts is two keys', async (t) => {
 const FORWARDED: Readonly<Record<string, (client: number) => string>> = {
   'an address': (client) => `203.0.113.${client} 10.0.0.1 - -`,
   'an address with its port': (client) => `203.0.113.${client}:50${client + 10} 10.0.0.1 - -`,
-  'an address in front of one with a port': (client) => `203.0.113.${client}:50443 10.0.0.1:5000 - frank`,
+  'an address in front of one with a port': (client) => `203.0.113.${client}:49152 10.0.0.1:5000 - frank`,
   'an IPv6 address': (client) => `2001:db8::${client} 10.0.0.1 - -`,
   'an IPv6 address in brackets': (client) => `[2001:db8::${client}] [::1] - -`,
   'an IPv6 address with its port': (client) => `[2001:db8::${client}]:50443 ::ffff:10.0.0.1 - -`,
   'an address in front of a host': (client) => `203.0.113.${client} proxy.example - -`,
   'a list': (client) => `203.0.113.${client}, 198.51.100.${client}, 10.0.0.2 10.0.0.1 - -`,
-  'a list with ports': (client) => `203.0.113.${client}:50443, 198.51.100.${client}:50443 10.0.0.1 - -`,
+  'a list with ports': (client) => `203.0.113.${client}:443, 198.51.100.${client}:443 10.0.0.1 - -`,
   'an address with its port in front of an IPv6 list': (client) => `203.0.113.${client}:50443 2001:db8::1, 10.0.0.2 - -`,
-  'an address with its port in front of no address': (client) => `203.0.113.${client}:50${client + 100} ${client % 2 === 0 ? 'unknown' : 'proxy.example'} - -`,
+  'an address with its port in front of "unknown"': (client) => `203.0.113.${client}:50123 unknown - -`,
+  'an address with its port in front of a host': (client) => `203.0.113.${client}:1024 proxy.example - -`,
   'a list without blanks': (client) => `203.0.113.${client},198.51.100.${client} 10.0.0.1 - -`,
   'an address in half of the lines': (client) => `${client % 2 === 0 ? '-' : `203.0.113.${client}`} 10.0.0.1 - -`,
   'an address or "unknown"': (client) => `${client % 2 === 0 ? 'unknown' : `203.0.113.${client}`} 10.0.0.1 - -`,
@@ -79,15 +80,12 @@ for (const [name, fields] of Object.entries(FORWARDED)) {
   })
 }
 
-for (const [name, fields] of [
-  ['an IPv4 address', (site) => `10.0.0.${site}:443 203.0.113.9`], ['an IPv6 address', (site) => `[2001:db8::${site}]:8443 2001:db8::9`],
-  ['an address in front of a host name', (site) => `10.0.0.${site}:80 client.example`]
-] as const satisfies [string, (site: number) => string][]) {
-  t.test(`report: ${name} with the port of a server is a virtual host, as in vhost_combined without server names`, async (t) => {
-    const lines = many(400, (at) => `${fields(at % 20)} - - [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)
-    t.match((await report(t, lines, '--ttl', '3600', '--entries', '1000')).data, { points: [{ hitRate: 0.5 }] })
-  })
-}
+t.test('report: an address is a virtual host where the port of a server is behind it, whatever the client is', async (t) => {
+  for (const [port, client] of [[443, 'client.example'], [443, '203.0.113.9'], [80, '2001:db8::1'], [8080, 'unknown'], [3000, '203.0.113.9'], [8000, '203.0.113.9'], [8443, '203.0.113.9']]) {
+    const lines = many(400, (at) => `10.0.0.${at % 20}:${port} ${client} - - [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)
+    t.match((await report(t, lines, '--ttl', '3600', '--entries', '1000')).data, { points: [{ hitRate: 0.5 }] }, `${port} ${client}`)
+  }
+})
 
 t.test('report: --log-format takes a format that exists', async (t) => {
   t.match(await report(t, ['a'], '--log-format', 'other'), { status: 3, stderr: /--log-format is one of keys, common, edge/ })

@@ -1,10 +1,11 @@
+import type { EarlyRequest } from './early-request.js'
 import type { PreparedAnswer } from './prepared-answer.js'
-import type { PreparedIndex } from './prepared-index.js'
+import { PreparedIndex } from './prepared-index.js'
 
 type Prepared = PreparedAnswer | PreparedIndex
 
 /** The approximate maximum size in bytes of each generation of prepared answers. */
-const MAX_BYTES = 4 * 1024 * 1024
+const MAX_BYTES = 8 * 1024 * 1024
 
 /**
  * The bounded table of prepared answers, by the object that holds the stored bytes. The answers are in two generations: a full generation
@@ -17,12 +18,16 @@ export class PreparedAnswers {
   /** The approximate bytes of the answers that were added to the young generation, those of collected answers included. */
   #bytes = 0
 
-  /** Returns the prepared answer of stored bytes. */
-  of (stored: object): Prepared | undefined {
-    const prepared = this.#young.get(stored)
-    if (prepared !== undefined) return prepared
+  /**
+   * Returns the prepared answer of stored bytes if it is for this request. Another one is not moved to the new generation, since the caller
+   * replaces it.
+   */
+  of (stored: object, request: EarlyRequest): Prepared | undefined {
+    const young = this.#young.get(stored)
+    if (young !== undefined) return isFor(young, request) ? young : undefined
     const old = this.#old.get(stored)
-    if (old !== undefined) this.add(stored, old)
+    if (old === undefined || !isFor(old, request)) return undefined
+    this.add(stored, old)
     return old
   }
 
@@ -41,4 +46,8 @@ export class PreparedAnswers {
     }
     this.#bytes += bytes
   }
+}
+
+function isFor (prepared: Prepared, request: EarlyRequest): boolean {
+  return prepared instanceof PreparedIndex || prepared.isFor(request)
 }

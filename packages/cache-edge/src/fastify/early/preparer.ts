@@ -32,8 +32,8 @@ export class Preparer {
   /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
   of (stored: unknown, request: EarlyRequest, prepared: PreparedAnswers): PreparedAnswer | PreparedIndex | undefined {
     if (typeof stored !== 'object' || stored === null) return undefined
-    const known = prepared.of(stored)
-    if (known !== undefined && (known instanceof PreparedIndex || known.isFor(request))) return known
+    const known = prepared.of(stored, request)
+    if (known !== undefined) return known
     const decoded = decode(stored)
     if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
     const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, request, (stored as Uint8Array).byteLength)

@@ -19,7 +19,9 @@ const QUOTED = String.raw`"([^"\\]*(?:\\.[^"\\]*)*)"`
 const COMMON_TIME = String.raw`\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d`
 // Matches a host with or without its port. `X-Forwarded-For` may be a list or `unknown`, and `-` stands for a header that is absent.
 const HOST = /^(?!-$|unknown$)(?:[^\s:[\]/,]+|\[[\da-fA-F:.]+\])(?::\d{1,5})?$/
-const HOST_AND_PORT = /:\d{1,5}$/
+const HOST_AND_PORT = /:(\d{1,5})$/
+// The ports from 1024 on at which servers listen. Clients connect from ephemeral ports, which are above 1024.
+const SERVER_PORTS = new Set([3000, 8000, 8080, 8443])
 // Matches the identity and the user behind the addresses of client and proxies.
 const IDENTITY = /^(?:(?:[\da-fA-F:.[\]]+|unknown),? )*- /
 // Matches the end of a line of Traefik: number of the request, router, server, and whole milliseconds.
@@ -155,21 +157,14 @@ function secondsOf (milliseconds: number): number {
   return milliseconds >= 0 ? milliseconds / 1000 : NaN
 }
 
-/** Ports above 1023 at which web servers often listen. */
-const SERVER_PORTS = new Set([3000, 8000, 8080, 8443])
-
 // A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, which is `-`.
 // A prefix that a tool wrote, such as a time, is not taken for a host: the host is part of the key, so each line would have its own key. The
-// same holds for an address without the port of a server, which is a client of `X-Forwarded-For`.
+// same holds for an address with the ephemeral port of a client of `X-Forwarded-For`, whatever follows.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
   if (second === '-' || !rest.includes(' ') || !HOST.test(first)) return false
-  if (isAddress(first)) return isServerPort(Number(/[^:]:(\d+)$/.exec(first)?.[1]))
-  return HOST_AND_PORT.test(first) || IDENTITY.test(rest)
-}
-
-/** Whether a port is one at which servers listen: clients send from high ports. */
-function isServerPort (port: number): boolean {
-  return port < 1024 || SERVER_PORTS.has(port)
+  const port = HOST_AND_PORT.exec(first)?.[1]
+  if (isAddress(first)) return port !== undefined && (Number(port) < 1024 || SERVER_PORTS.has(Number(port)))
+  return port !== undefined || IDENTITY.test(rest)
 }
 
 /** Whether a field is an IP address, which may have a port or brackets, and a comma behind it. */
