@@ -25,6 +25,13 @@ t.test('credentials: without options every cookie counts', async (t) => {
   t.throws(() => new Credentials().refuseIn('GET /', ['authorization']), { code: 'CACHE_ERR_POLICY_INVALID' })
 })
 
+t.test('namesIn: has the names of credential headers and cookies, never their values', async (t) => {
+  const credentials = new Credentials({ ignoreCookies: ['consent'], credentialHeaders: ['X-Client'] })
+  const headers = { authorization: 'Bearer secret', 'x-client': 'secret', accept: 'text/html', cookie: 'consent=1; sid=secret; no pair' }
+  t.same(credentials.namesIn(headers), ['header authorization', 'header x-client', 'cookie sid', 'unreadable cookie'])
+  t.same(credentials.namesIn({ accept: 'text/html' }), [])
+})
+
 t.test('hasCertificate: reads the certificate once per connection, and none where there is no TLS', async (t) => {
   let reads = 0
   const read = (certificate: object | null) => ({ authorized: false, getPeerCertificate () { reads++; return certificate } })

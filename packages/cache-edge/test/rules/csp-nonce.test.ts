@@ -24,6 +24,7 @@ t.test('hasNonceInMeta: a policy with a nonce in a meta tag of an HTML page, in 
   ]) {
     t.equal(has(`<!doctype html><html><head>${tag}</head>`), true, tag)
     for (const type of ['text/plain', 'application/json']) t.equal(has(tag, type), false, type)
+    t.equal(hasNonceInMeta({ headers: {}, body: Buffer.from(tag) }), false, 'without a type')
   }
   for (const body of [
     '<meta http-equiv="Content-Security-Policy" content="script-src \'sha256-abc\'"><p>a \'nonce-abc\'',
