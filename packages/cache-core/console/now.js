@@ -72,8 +72,9 @@ function chartOf () {
 }
 
 function operationsOf ({ implementations }) {
+  const { latest } = live
   const rows = implementations.flatMap(({ impl, operations }) => operations.map(({ operation, count: number, meanSeconds, p95Seconds }) => {
-    const present = live.latest?.operation(`${impl} ${operation}`)
+    const present = latest?.operation(`${impl} ${operation}`)
     return {
       key: `${impl} ${operation}`,
       cells: [

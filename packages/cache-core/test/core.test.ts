@@ -217,7 +217,7 @@ t.test('registry: other values of options that another app gave are said, and th
   const registry = new CacheRegistry()
   const lines: LogLine[] = []
   const first = await buildApp(t, { registry, rollout: { percent: 10, salt: 'a' }, patterns: { user: { ttl: 5 } }, serializer: 'json', keyPattern: () => 'one', readTimeoutMs: 50 }, lines)
-  // What a sibling package gives later is added to what the app gave.
+  // The options of a sibling package are added to those of the app.
   coreOf(first)!.configureFor('@x/cache-redis', { patterns: { team: { ttl: 9 } } })
   await buildApp(t, { registry, rollout: { percent: 10, key: () => 'someone' }, defaultTtl: 5, keyPattern: () => 'one' }, lines)
   t.same(warnings(lines), [])

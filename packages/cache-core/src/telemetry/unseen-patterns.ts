@@ -31,12 +31,14 @@ export class UnseenPatterns {
   look (): void {
     if (++this.#minutes < MINUTES) return
     const impls = [...this.#stats.impls.values()]
-    const reads = impls.reduce((sum, impl) => sum + impl.totals().hits + impl.totals().misses, 0)
+    const totals = impls.map((impl) => impl.totals())
+    const reads = totals.reduce((sum, { hits, misses }) => sum + hits + misses, 0)
     if (reads < READS) return
     const seen = new Set(impls.flatMap(({ counters }) => [...counters.keys()]))
+    const others = [...seen].filter((pattern) => pattern !== OTHER)
     for (const [option, patterns] of Object.entries(this.#named())) {
       for (const pattern of patterns) {
-        const similar = seen.has(pattern) ? undefined : [...seen].find((other) => other !== OTHER && isSimilar(pattern, other))
+        const similar = seen.has(pattern) ? undefined : others.find((other) => isSimilar(pattern, other))
         if (similar !== undefined) this.#report(option, pattern, reads, similar)
       }
     }

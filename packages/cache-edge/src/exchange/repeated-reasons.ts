@@ -1,5 +1,4 @@
-import type { Log } from '../lib/notices.js'
-import { warn } from '../lib/notices.js'
+import { warn, type Log } from '../lib/notices.js'
 import type { StoredRoute } from './cache-request.js'
 
 /** A reason that depends on each single request or response, and lasts only if it applies to all of them. */

@@ -44,7 +44,7 @@ function exactRates (hasHost: boolean): Map<string, number> {
   return new Map(TTLS.flatMap((ttl) => SIZES.map((entries) => [`${ttl} ${entries}`, exact(ttl, entries)] as const)))
 }
 
-// They are simulated once for all formats, of which each has the host or lacks it.
+// The exact rates are simulated once for all formats: each format has the host or lacks it.
 const EXACT = { withHost: exactRates(true), withoutHost: exactRates(false) }
 
 /** Returns the largest difference between the hit rates of a report and those of the exact simulation. */

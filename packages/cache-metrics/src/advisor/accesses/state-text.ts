@@ -4,6 +4,7 @@ import { Value } from 'typebox/value'
 import { HASHES } from '../hash.js'
 import { TAG } from '../curve/access-kinds.js'
 import { MAX_TAGS } from '../curve/entry-tags.js'
+import { MAX_EARLIER_LEAKS } from '../key-leak/earlier-leaks.js'
 import type { SampledKeys } from '../curve/key-sample.js'
 import type { AdviceState, MeasuredNumbers, SubjectState } from './advice-state.js'
 import { strataOf, type SavedRing } from './sampled-accesses.js'
@@ -46,7 +47,7 @@ const numbers = Type.Object({
   change: Type.Optional(name),
   compared: Type.Optional(count),
   decided: Type.Optional(Type.Object({ leak: Type.Optional(span), isNoise: Type.Optional(span), change: Type.Optional(span) })),
-  otherLeaks: Type.Optional(Type.Array(leak, { maxItems: 8 }))
+  otherLeaks: Type.Optional(Type.Array(leak, { maxItems: MAX_EARLIER_LEAKS }))
 })
 
 const stateSchema = Type.Object({

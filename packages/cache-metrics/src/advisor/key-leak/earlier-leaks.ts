@@ -2,8 +2,8 @@ import type { SampledKeys } from '../curve/key-sample.js'
 import type { MissingDimension } from '../report/observation.js'
 import { ENOUGH_KEYS, isDisprovedByKeys, isDisprovedByValues, isOutdated, type LeakEvidence } from './leak-evidence.js'
 
-/** The maximum number of leaks of earlier processes, as in a state, each of which has a place among the observed dimensions. */
-const MAX_EARLIER_LEAKS = 8
+/** The maximum number of leaks of earlier processes, also in a state, each of which has a place among the observed dimensions. */
+export const MAX_EARLIER_LEAKS = 8
 
 /** The earlier observation of a key pattern or route. `seconds`: its length. `found`: the end of the process that found its leaks. */
 export interface EarlierObservation { readonly keys: SampledKeys; readonly seconds: number; readonly found: number }
